@@ -1,0 +1,44 @@
+//! The trait behind which large, content-addressed bytes lie: uploads, artifacts, big payloads.
+
+use std::io::Read;
+
+use bytes::Bytes;
+
+use crate::{BoxFuture, Digest};
+
+/// Content-addressed bytes. The same content is stored once.
+pub trait Blobs: Send + Sync {
+    /// Stores bytes. They are durable when this returns.
+    fn put(&self, bytes: Bytes) -> BoxFuture<'_, Result<Digest, BlobError>>;
+
+    /// Stores all that a reader gives, in bounded memory; returns its digest and size in bytes.
+    fn put_reader(
+        &self,
+        reader: Box<dyn Read + Send>,
+    ) -> BoxFuture<'_, Result<(Digest, u64), BlobError>>;
+
+    /// Returns the size in bytes of a blob, or nothing where there is none.
+    fn size(&self, digest: Digest) -> BoxFuture<'_, Result<Option<u64>, BlobError>>;
+
+    /// Reads up to `length` bytes from `offset` on; fewer at the end.
+    fn read(
+        &self,
+        digest: Digest,
+        offset: u64,
+        length: usize,
+    ) -> BoxFuture<'_, Result<Bytes, BlobError>>;
+}
+
+/// Why a blob could not be stored or read.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum BlobError {
+    /// There is no blob of this digest.
+    #[error("there is no blob {0}")]
+    Missing(Digest),
+    /// The disk has no room left.
+    #[error("store a blob: no space is left")]
+    NoSpace,
+    /// The storage failed.
+    #[error("use the blob storage: {0}")]
+    Io(String),
+}

@@ -1,0 +1,48 @@
+//! The rules of Errand: what a task is, which events it may meet, and the traits behind which the
+//! rest of the system stands.
+//!
+//! Owns the words (task, attempt, run, event, lease, executor), the one transition function
+//! ([`Task::apply`]) and the traits [`Store`], [`Blobs`], [`Runner`] and [`Clock`]. Does no I/O, knows
+//! no runtime, no database, no wire format and no WebAssembly.
+
+mod blobs;
+mod event;
+mod executor;
+mod id;
+mod limits;
+mod runner;
+mod store;
+mod submission;
+mod task;
+mod time;
+mod transition;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use blobs::{BlobError, Blobs};
+pub use event::{
+    Artifact, Draft, ErrorCode, Event, EventBody, InterruptReason, Level, LogLine, Stream,
+    TaskError, Verdict, WaitingFor,
+};
+pub use executor::{
+    ExecutorKind, ExecutorProfile, ExecutorRecord, ExecutorVersion, FunctionProfile,
+};
+pub use id::{
+    ContextId, Digest, ExecutorName, ExecutorRef, InvalidName, Namespace, Principal, TaskId,
+    WorkerId,
+};
+pub use limits::{Bound, Limits, Retry};
+pub use runner::{AdmissionError, Failure, Job, Meter, Outcome, RunHost, Runner, Seed, Stopped};
+pub use store::{
+    Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Epoch, Guard, HeldLease,
+    Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,
+    Submitted,
+};
+pub use submission::{Notify, Submission, WorkspaceSource};
+pub use task::{Progress, Status, Task};
+pub use time::{Clock, UnixMillis};
+pub use transition::IllegalTransition;
+
+/// A boxed future, as the traits of this crate return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

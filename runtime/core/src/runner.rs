@@ -1,0 +1,160 @@
+//! The trait behind which executors run, and what a run and its host say to each other.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    AttemptStart, BoxFuture, ContextId, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
+    ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Stream, TaskId,
+    WorkspaceSource,
+};
+
+/// Admits uploads and runs tasks.
+pub trait Runner: Send + Sync {
+    /// Checks a wasm, compiles it and says what it is. Bounded in time and memory.
+    ///
+    /// # Errors
+    /// [`AdmissionError::Refused`] with a sentence that says what is wrong with the wasm.
+    fn admit(&self, wasm: Bytes) -> BoxFuture<'_, Result<ExecutorProfile, AdmissionError>>;
+
+    /// Performs one run of a task. Dropping the future stops the guest.
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;
+
+    /// Names the engine and its fuel costs: runs under the same text are comparable.
+    fn compatibility(&self) -> &str;
+}
+
+/// One run to perform.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The task.
+    pub task: TaskId,
+    /// Its tenant.
+    pub namespace: Namespace,
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// The executor, pinned.
+    pub executor: ExecutorRef,
+    /// How it runs tasks.
+    pub kind: ExecutorKind,
+    /// Which function, for executors of kind `functions`.
+    pub function: Option<String>,
+    /// What it is given.
+    pub input: Arc<Value>,
+    /// What the workspace starts from.
+    pub workspace: WorkspaceSource,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Globs of files that are kept when it ends.
+    pub artifacts: Vec<String>,
+    /// Where chance and time start.
+    pub start: AttemptStart,
+    /// The task that started this one.
+    pub parent_id: Option<TaskId>,
+    /// The conversation that it belongs to.
+    pub context_id: Option<ContextId>,
+}
+
+/// The source of an attempt's chance: 256 secret bits.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seed(pub [u8; 32]);
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seed(…)")
+    }
+}
+
+/// What a run can tell the world while it goes on.
+pub trait RunHost: Send + Sync {
+    /// Returns where live progress is put.
+    fn meter(&self) -> &Meter;
+
+    /// Takes what the guest wrote. Waits while the reader is behind.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the run is to end.
+    fn write(
+        &self,
+        stream: Stream,
+        level: Level,
+        bytes: Bytes,
+    ) -> BoxFuture<'_, Result<(), Stopped>>;
+
+    /// Appends an event to the task's log; durable when it answers.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the run is to end: the lease is lost, or the store failed.
+    fn record(&self, body: EventBody) -> BoxFuture<'_, Result<(), Stopped>>;
+}
+
+/// The run is to end; nothing that it does counts any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the run was stopped")]
+pub struct Stopped;
+
+/// Live progress of one run, shared between the guest's thread and whoever looks.
+#[derive(Debug, Default)]
+pub struct Meter {
+    fuel_used: AtomicU64,
+    reported: Mutex<Progress>,
+}
+
+impl Meter {
+    /// Raises the fuel used; a lower value than before is passed over.
+    pub fn set_fuel_used(&self, fuel: u64) {
+        self.fuel_used.fetch_max(fuel, Ordering::Relaxed);
+    }
+
+    /// Takes what the executor reports of itself.
+    pub fn report(&self, done: u64, total: Option<u64>, message: Option<String>) {
+        let mut reported = self.reported.lock().unwrap_or_else(|poison| poison.into_inner());
+        *reported = Progress { fuel_used: 0, done: Some(done), total, message };
+    }
+
+    /// Returns the progress as it is now.
+    pub fn progress(&self) -> Progress {
+        let reported = self.reported.lock().unwrap_or_else(|poison| poison.into_inner()).clone();
+        Progress { fuel_used: self.fuel_used.load(Ordering::Relaxed), ..reported }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The executor is done.
+    Completed(Value),
+    /// The attempt failed.
+    Failed(Failure),
+    /// It ended early through no fault of its own.
+    Interrupted(InterruptReason),
+}
+
+/// How an attempt failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// What kind of failure.
+    pub code: ErrorCode,
+    /// One sentence.
+    pub message: String,
+    /// More, where there is more.
+    pub detail: Option<Value>,
+    /// Whether another attempt may pass.
+    pub retryable: bool,
+}
+
+/// Why an upload was not admitted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AdmissionError {
+    /// The wasm can't be used; the text says why.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is wrong on this side.
+    #[error("check the upload: {0}")]
+    Internal(String),
+}

@@ -1,0 +1,359 @@
+//! The trait behind which the truth lies: tasks with their logs, the queue, and small documents.
+//!
+//! A store moves bytes and decides nothing: it numbers events, folds them through [`Task::apply`] to
+//! keep its records and indexes, and hands out leases. Which event to append is its callers' business.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    Artifact, BoxFuture, ContextId, Digest, Draft, Event, ExecutorName, IllegalTransition,
+    Namespace, Seed, Status, Task, TaskId, UnixMillis, WorkerId,
+};
+
+/// Durable tasks, their logs, the queue over them, and documents.
+///
+/// Every write is durable when its future answers. What a store of one process only keeps in memory is
+/// said at the method.
+pub trait Store: Send + Sync {
+    /// Creates tasks, all or none.
+    ///
+    /// A task whose idempotency key was used before in its namespace with the same fingerprint answers
+    /// the earlier task.
+    ///
+    /// # Errors
+    /// [`StoreError::IdempotencyConflict`] where the key was used with another fingerprint.
+    fn submit(&self, tasks: Vec<NewTask>) -> BoxFuture<'_, Result<Vec<Submitted>, StoreError>>;
+
+    /// Appends events to a task's log, all or none, and answers the task after them.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where the guard does not hold, [`StoreError::Illegal`] where an event
+    /// may not follow, [`StoreError::NotFound`].
+    fn append(&self, append: Append) -> BoxFuture<'_, Result<Task, StoreError>>;
+
+    /// Leases queued tasks to a worker: those that resume first, then by priority, then by age.
+    ///
+    /// A task leased and not yet `started` stays `queued`. A store of one process keeps that lease in
+    /// memory until the next write to the task.
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Claims, StoreError>>;
+
+    /// Extends leases, and answers those that are no longer the worker's.
+    fn renew(
+        &self,
+        worker: WorkerId,
+        held: Vec<(TaskId, Epoch)>,
+        until: UnixMillis,
+    ) -> BoxFuture<'_, Result<Vec<TaskId>, StoreError>>;
+
+    /// Gives up a lease on a task that has not started; it is claimable again at once.
+    fn release(&self, task: TaskId, epoch: Epoch) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Returns all leases.
+    fn leases(&self) -> BoxFuture<'_, Result<Vec<HeldLease>, StoreError>>;
+
+    /// Answers when a task may have become claimable since the last call of [`Store::claim`].
+    fn claimable(&self) -> BoxFuture<'_, ()>;
+
+    /// Returns a task.
+    fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>>;
+
+    /// Returns up to `limit` events after number `after`, in order.
+    fn events(
+        &self,
+        id: TaskId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Event>, StoreError>>;
+
+    /// Answers when the task has an event after number `after`, or is gone.
+    fn changed(&self, id: TaskId, after: u64) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Returns the artifacts that the task's log has published, by path; the last of each path.
+    fn artifacts(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<Artifact>, StoreError>>;
+
+    /// Lists tasks, newest first, through an index.
+    fn list(&self, query: ListQuery) -> BoxFuture<'_, Result<Page, StoreError>>;
+
+    /// Counts what is in the queue of a namespace, or of all.
+    fn depth(&self, namespace: Option<Namespace>) -> BoxFuture<'_, Result<QueueDepth, StoreError>>;
+
+    /// Removes a terminal task at this version with its log.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is not terminal or at another version.
+    fn delete(&self, id: TaskId, version: u64) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Returns a document.
+    fn doc(&self, kind: DocKind, key: String) -> BoxFuture<'_, Result<Option<Doc>, StoreError>>;
+
+    /// Returns all documents of a kind whose key starts with `prefix`, in the order of the keys.
+    fn docs(
+        &self,
+        kind: DocKind,
+        prefix: String,
+    ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>>;
+
+    /// Writes a document if it is still at `expected` (nothing: not there), or removes it where `value`
+    /// is nothing. Answers the new version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] where it is at another version.
+    fn put_doc(
+        &self,
+        kind: DocKind,
+        key: String,
+        expected: Option<u64>,
+        value: Option<Value>,
+    ) -> BoxFuture<'_, Result<u64, StoreError>>;
+}
+
+/// A task to create.
+#[derive(Debug, Clone)]
+pub struct NewTask {
+    /// Its id, fresh.
+    pub id: TaskId,
+    /// Its `submitted` event, number 1.
+    pub submitted: Event,
+    /// The caller's key against submitting twice.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A key against submitting twice, unique in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The caller's key.
+    pub key: String,
+    /// The digest of the request, without the key.
+    pub fingerprint: Digest,
+}
+
+/// What became of a [`NewTask`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// It is new.
+    Created(Task),
+    /// The same was submitted before: this is that task, as it is now.
+    Existing(Task),
+}
+
+/// Events to append to a log.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// Whose.
+    pub task: TaskId,
+    /// What must hold.
+    pub guard: Guard,
+    /// The events, at least one.
+    pub drafts: Vec<Draft>,
+    /// What the attempt starts from, written with its first `started` and kept until the next attempt.
+    pub attempt_start: Option<AttemptStart>,
+}
+
+/// What must hold for an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// The last event has this number.
+    Version(u64),
+    /// The task is leased under this epoch.
+    Lease(Epoch),
+}
+
+/// The number of a lease on a task. A higher one fences the lower ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// What every run of an attempt starts from. Private: never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptStart {
+    /// The source of all its chance.
+    pub seed: Seed,
+    /// Where its clocks start.
+    pub base_time: UnixMillis,
+}
+
+impl std::fmt::Debug for AttemptStart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AttemptStart").field("base_time", &self.base_time).finish_non_exhaustive()
+    }
+}
+
+/// A worker's time-limited right to run a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// Whose.
+    pub worker: WorkerId,
+    /// Its number.
+    pub epoch: Epoch,
+    /// When it ends unless renewed.
+    pub until: UnixMillis,
+}
+
+/// A lease, and what it is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldLease {
+    /// The task.
+    pub task: TaskId,
+    /// The lease.
+    pub lease: Lease,
+    /// Where the task is; `queued` when leased and not started.
+    pub status: Status,
+    /// Whether the store knows that the holder is gone.
+    pub orphaned: bool,
+}
+
+/// A wish for work.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// Whose.
+    pub worker: WorkerId,
+    /// How many tasks at most.
+    pub max: usize,
+    /// The present moment, for tasks that are delayed.
+    pub now: UnixMillis,
+    /// When the leases end.
+    pub lease_until: UnixMillis,
+}
+
+/// What a claim brought.
+#[derive(Debug, Clone, Default)]
+pub struct Claims {
+    /// The tasks, in the order in which to start them.
+    pub items: Vec<Claimed>,
+    /// When the next delayed task becomes claimable.
+    pub next_due: Option<UnixMillis>,
+}
+
+/// A leased task.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The task, still `queued`.
+    pub task: Task,
+    /// Its input.
+    pub input: Arc<Value>,
+    /// The lease's number.
+    pub epoch: Epoch,
+    /// What the present attempt starts from, if it ran before.
+    pub attempt_start: Option<AttemptStart>,
+}
+
+/// Which tasks to list, and from where on.
+#[derive(Debug, Clone)]
+pub struct ListQuery {
+    /// The tenant; nothing: all.
+    pub namespace: Option<Namespace>,
+    /// Which.
+    pub filter: ListFilter,
+    /// Only tasks older than this one: the cursor.
+    pub before: Option<TaskId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Conditions that all must hold.
+#[derive(Debug, Clone, Default)]
+pub struct ListFilter {
+    /// At this status.
+    pub status: Option<Status>,
+    /// Of this executor, at any digest.
+    pub executor: Option<ExecutorName>,
+    /// Of this digest.
+    pub digest: Option<Digest>,
+    /// Children of this task.
+    pub parent_id: Option<TaskId>,
+    /// Of this conversation.
+    pub context_id: Option<ContextId>,
+    /// With this label.
+    pub label: Option<(String, String)>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Newest first.
+    pub items: Vec<Task>,
+    /// What [`ListQuery::before`] is for the next part; nothing at the end.
+    pub next: Option<TaskId>,
+}
+
+/// How much is in the queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Tasks by status, in the order of [`Status::ALL`].
+    pub by_status: [u64; 6],
+    /// Queued tasks by executor's name.
+    pub queued_by_executor: std::collections::BTreeMap<ExecutorName, u64>,
+    /// When the oldest queued task was submitted.
+    pub oldest_queued_at: Option<UnixMillis>,
+}
+
+/// The kinds of small documents that a store keeps beside the tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DocKind {
+    /// [`crate::ExecutorRecord`], by `namespace/name`.
+    Executor,
+    /// Access tokens, by id.
+    Token,
+    /// Settings of the queue, by name.
+    Queue,
+}
+
+impl DocKind {
+    /// Returns the kind as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Executor => "executor",
+            Self::Token => "token",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+/// A document, and the version that its next writer must name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Doc {
+    /// What it says.
+    pub value: Value,
+    /// From 1, one more with each write.
+    pub version: u64,
+}
+
+/// Why a store refused or failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such task.
+    #[error("there is no task {0}")]
+    NotFound(TaskId),
+    /// Somebody else wrote first, or the lease is lost.
+    #[error("somebody else wrote first, or the lease is lost")]
+    Conflict,
+    /// The event may not follow.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// An idempotency key was used with another request.
+    #[error("the idempotency key of request {index} was used with another request (task {task})")]
+    IdempotencyConflict {
+        /// The position in the batch, from 0.
+        index: usize,
+        /// The task that has the key.
+        task: TaskId,
+    },
+    /// The queue holds as many tasks as it may.
+    #[error("the queue is full: {bound} tasks")]
+    QueueFull {
+        /// How many it may hold.
+        bound: u64,
+    },
+    /// The disk has no room left beyond the reserve.
+    #[error("no space is left for the store")]
+    NoSpace,
+    /// What is stored can't be read.
+    #[error("read what is stored: {0}")]
+    Corrupt(String),
+    /// The storage failed, or the store is closed.
+    #[error("use the storage: {0}")]
+    Io(String),
+}

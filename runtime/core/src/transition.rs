@@ -1,0 +1,223 @@
+//! The one transition function: which event may follow, and what it makes of a task.
+//!
+//! Nothing else decides a status. Stores, the scheduler and recovery fold the same events through it.
+
+use crate::{Event, EventBody, InterruptReason, Status, Task};
+
+/// An event that may not follow in a task's log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record `{kind}` on a task that is {status}: {reason}", status = status.map_or("new", Status::as_str))]
+pub struct IllegalTransition {
+    /// The event's kind.
+    pub kind: &'static str,
+    /// Where the task was, nothing for one that had no event yet.
+    pub status: Option<Status>,
+    /// What forbids it.
+    pub reason: &'static str,
+}
+
+impl Task {
+    /// Starts a task from its first event.
+    ///
+    /// # Errors
+    /// When the event is not a `submitted` numbered 1 of attempt 1.
+    pub fn begin(id: crate::TaskId, event: &Event) -> Result<Self, IllegalTransition> {
+        let illegal =
+            |reason| Err(IllegalTransition { kind: event.body.kind(), status: None, reason });
+        let EventBody::Submitted(submission) = &event.body else {
+            return illegal("the first event must be `submitted`");
+        };
+        if event.seq != 1 || event.attempt != 1 {
+            return illegal("the first event is number 1 of attempt 1");
+        }
+        Ok(Self {
+            id,
+            namespace: submission.namespace.clone(),
+            executor: submission.executor.clone(),
+            function: submission.function.clone(),
+            workspace: submission.workspace.clone(),
+            labels: submission.labels.clone(),
+            priority: submission.priority,
+            parent_id: submission.parent_id,
+            context_id: submission.context_id.clone(),
+            limits: submission.limits,
+            retry: submission.retry,
+            artifacts: submission.artifacts.clone(),
+            status: Status::Queued,
+            waiting_for: None,
+            attempt: 1,
+            first_attempt: 1,
+            runs: 0,
+            recoveries: 0,
+            resuming: false,
+            not_before: (submission.delay_ms > 0).then(|| event.at.plus_ms(submission.delay_ms)),
+            cancel_requested: false,
+            progress: event.progress.clone().unwrap_or_default(),
+            output: None,
+            error: None,
+            created_at: event.at,
+            started_at: None,
+            finished_at: None,
+            version: 1,
+        })
+    }
+
+    /// Folds the next event into the task. On an error the task is as it was.
+    ///
+    /// # Errors
+    /// When the event may not follow.
+    pub fn apply(&mut self, event: &Event) -> Result<(), IllegalTransition> {
+        self.check(event).map_err(|reason| IllegalTransition {
+            kind: event.body.kind(),
+            status: Some(self.status),
+            reason,
+        })?;
+        self.version = event.seq;
+        if let Some(progress) = &event.progress {
+            let fuel_used = self.progress.fuel_used.max(progress.fuel_used);
+            self.progress = crate::Progress { fuel_used, ..progress.clone() };
+        }
+        self.fold(event);
+        Ok(())
+    }
+
+    /// Says why the event may not follow, if it may not.
+    fn check(&self, event: &Event) -> Result<(), &'static str> {
+        use EventBody as E;
+        use Status as S;
+        if event.seq != self.version + 1 {
+            return Err("its number does not follow the last one");
+        }
+        if event.attempt != self.attempt {
+            return Err("it belongs to another attempt");
+        }
+        let legal = match (&event.body, self.status) {
+            (E::Submitted(_), _) => false,
+            (E::RetryRequested {}, status) => matches!(status, S::Failed | S::Cancelled),
+            (_, status) if status.is_terminal() => return Err("the task has ended"),
+
+            (E::Started { run, .. }, S::Queued) => {
+                if self.cancel_requested {
+                    return Err("it is to be cancelled");
+                }
+                *run == self.runs + 1
+            }
+            (E::CancelRequested { .. }, _) => !self.cancel_requested,
+            (E::Cancelled { .. }, _) => self.cancel_requested,
+            (E::Failed { .. }, _) => true,
+
+            (E::Waiting { .. }, S::Running) => true,
+            (E::Resumed { .. }, S::Waiting) => true,
+            (
+                E::Interrupted { .. } | E::RetryScheduled { .. } | E::Completed { .. },
+                S::Running,
+            ) => true,
+            (
+                E::Log(_)
+                | E::Emitted { .. }
+                | E::ApprovalRequested { .. }
+                | E::ChildSpawned { .. }
+                | E::HttpCalled { .. }
+                | E::CheckpointSaved { .. }
+                | E::ArtifactPublished(_),
+                S::Running,
+            ) => true,
+            // What comes from outside may come at any time.
+            (
+                E::ApprovalDecided { .. }
+                | E::ChildFinished { .. }
+                | E::SignalReceived { .. }
+                | E::TimerFired { .. },
+                _,
+            ) => true,
+            _ => false,
+        };
+        if legal { Ok(()) } else { Err("it may not follow") }
+    }
+
+    fn fold(&mut self, event: &Event) {
+        use EventBody as E;
+        match &event.body {
+            E::Started { run, .. } => {
+                self.status = Status::Running;
+                self.runs = *run;
+                self.resuming = false;
+                self.not_before = None;
+                self.started_at.get_or_insert(event.at);
+            }
+            E::Waiting { waiting_for, .. } => {
+                self.status = Status::Waiting;
+                self.waiting_for = Some(*waiting_for);
+            }
+            E::Resumed { warm } => {
+                self.waiting_for = None;
+                self.status = if *warm { Status::Running } else { Status::Queued };
+                self.resuming = !*warm;
+            }
+            E::Interrupted { reason } => {
+                self.requeue();
+                if *reason != InterruptReason::Drain {
+                    self.recoveries += 1;
+                }
+            }
+            E::CheckpointSaved { .. } => self.requeue(),
+            E::CancelRequested { .. } => self.cancel_requested = true,
+            E::RetryScheduled { not_before, .. } => {
+                self.next_attempt();
+                self.not_before = Some(*not_before);
+            }
+            E::RetryRequested {} => {
+                self.next_attempt();
+                self.first_attempt = self.attempt;
+                self.cancel_requested = false;
+                self.error = None;
+                self.finished_at = None;
+            }
+            E::Completed { output } => {
+                self.end(Status::Completed, event);
+                self.output = Some(output.clone());
+            }
+            E::Failed { error } => {
+                self.end(Status::Failed, event);
+                self.error = Some(error.clone());
+            }
+            E::Cancelled { error } => {
+                self.end(Status::Cancelled, event);
+                self.error = Some(error.clone());
+            }
+            E::Submitted(_)
+            | E::Log(_)
+            | E::Emitted { .. }
+            | E::ApprovalRequested { .. }
+            | E::ApprovalDecided { .. }
+            | E::ChildSpawned { .. }
+            | E::ChildFinished { .. }
+            | E::SignalReceived { .. }
+            | E::TimerFired { .. }
+            | E::HttpCalled { .. }
+            | E::ArtifactPublished(_) => {}
+        }
+    }
+
+    fn requeue(&mut self) {
+        self.status = Status::Queued;
+        self.resuming = true;
+    }
+
+    fn next_attempt(&mut self) {
+        self.status = Status::Queued;
+        self.attempt += 1;
+        self.recoveries = 0;
+        self.resuming = false;
+        self.not_before = None;
+        self.progress = crate::Progress::default();
+    }
+
+    fn end(&mut self, status: Status, event: &Event) {
+        self.status = status;
+        self.waiting_for = None;
+        self.resuming = false;
+        self.not_before = None;
+        self.finished_at = Some(event.at);
+    }
+}

@@ -1,0 +1,225 @@
+//! The compiling child: one wasm, under limits, then the end of the process.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use errand_core::{
+    AttemptStart, BoxFuture, Digest, EventBody, ExecutorKind, ExecutorName, ExecutorProfile,
+    ExecutorRef, FunctionProfile, Job, Level, Limits, Meter, Namespace, RunHost, Seed, Stopped,
+    Stream, TaskId, UnixMillis, WorkspaceSource,
+};
+use serde_json::{Value, json};
+use wasmtime::component::Component;
+use wasmtime::{Engine, Store};
+
+use super::{Answer, Order, adapt, inspect, limits};
+use crate::compiled;
+use crate::config::{self, Allocation};
+use crate::executors::{Loaded, prepare};
+use crate::fuel::FuelGauge;
+use crate::host;
+use crate::host::filesystem::Files;
+use crate::host::stdio::Stdio;
+use crate::state::{Invocation, RunState};
+
+/// Fuel for `describe`: about a second.
+const DESCRIBE_FUEL: u64 = 10_000_000_000;
+/// A description or a schema that is longer is refused.
+const DESCRIPTION_BYTES: usize = 256 << 10;
+
+/// Reads an order from standard input, carries it out and answers on standard output.
+///
+/// # Errors
+/// When standard input or output fail.
+pub fn main() -> std::io::Result<()> {
+    let mut order = Vec::new();
+    std::io::stdin().read_to_end(&mut order)?;
+    let answer = match serde_json::from_slice::<Order>(&order) {
+        Ok(order) => carry_out(&order),
+        Err(error) => Answer::Failed(format!("the order can't be read: {error}")),
+    };
+    let answer = serde_json::to_vec(&answer)?;
+    std::io::stdout().write_all(&answer)
+}
+
+fn carry_out(order: &Order) -> Answer {
+    if let Err(error) = limits::limit_this_process() {
+        return Answer::Failed(error);
+    }
+    let wasm = match std::fs::read(&order.source) {
+        Ok(wasm) => wasm,
+        Err(error) => return Answer::Failed(format!("read the upload: {error}")),
+    };
+    let engine = match config::engine(Allocation::OnDemand) {
+        Ok(engine) => engine,
+        Err(error) => return Answer::Failed(format!("start the engine: {error:#}")),
+    };
+    match admit(&engine, &wasm) {
+        Ok((profile, component)) => match keep(order, &profile, &component) {
+            Ok(()) => Answer::Admitted(Box::new(profile)),
+            Err(error) => Answer::Failed(format!("write the compiled form: {error}")),
+        },
+        Err(why) => Answer::Refused(why),
+    }
+}
+
+fn keep(order: &Order, profile: &ExecutorProfile, component: &Component) -> std::io::Result<()> {
+    let code = component.serialize().map_err(std::io::Error::other)?;
+    compiled::write(&order.compiled, &code)?;
+    compiled::write(&order.profile, &serde_json::to_vec(profile)?)
+}
+
+fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), String> {
+    let adapted;
+    let bytes = match inspect::sniff(wasm)? {
+        inspect::Form::Component => wasm,
+        inspect::Form::Module => {
+            adapted = adapt::adapt(wasm)?;
+            &adapted
+        }
+    };
+    let component = Component::from_binary(engine, bytes)
+        .map_err(|error| format!("it is not valid wasm: {error:#}"))?;
+    inspect::fits(&component)?;
+    let kind = inspect::kind(engine, &component)?;
+    if kind == ExecutorKind::Functions {
+        return Err("unsupported: it exports typed functions, which this version does not call \
+                    yet; it is neither an `errand:task/executor` nor a program"
+            .into());
+    }
+    let linker = host::linker(engine).map_err(|error| format!("{error:#}"))?;
+    let loaded = prepare(&linker, &component, kind).map_err(|error| format!("{error:#}"))?;
+    let digest = Digest::of(wasm);
+    let (description, function) = match loaded {
+        Loaded::Native(executor) => describe(engine, &executor, digest)?,
+        Loaded::Command(_) => (None, command_profile()),
+    };
+    let profile = ExecutorProfile {
+        digest,
+        kind,
+        size_bytes: wasm.len() as u64,
+        description,
+        functions: vec![function],
+        imports: inspect::imports(engine, &component),
+    };
+    Ok((profile, component))
+}
+
+/// What every program takes and gives.
+fn command_profile() -> FunctionProfile {
+    let texts = json!({ "type": "array", "items": { "type": "string" } });
+    FunctionProfile {
+        name: "run".into(),
+        description: Some("Runs the program.".into()),
+        input_schema: json!({
+            "type": ["object", "null"],
+            "properties": {
+                "args": texts,
+                "stdin": { "type": "string" },
+                "env": { "type": "object", "additionalProperties": { "type": "string" } },
+            },
+            "additionalProperties": false,
+        }),
+        output_schema: json!({
+            "type": "object",
+            "properties": {
+                "exit_code": { "type": "integer" },
+                "stdout": { "type": "string" },
+                "stderr": { "type": "string" },
+            },
+            "required": ["exit_code", "stdout", "stderr"],
+        }),
+    }
+}
+
+/// Asks an executor for its description, with nothing granted.
+fn describe(
+    engine: &Engine,
+    executor: &crate::bindings::ExecutorPre<RunState>,
+    digest: Digest,
+) -> Result<(Option<String>, FunctionProfile), String> {
+    let failed = |error: &dyn std::fmt::Display| format!("its `describe` failed: {error}");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| failed(&error))?;
+    let said = runtime
+        .block_on(async {
+            let mut store = describing_store(engine, digest)?;
+            let instance = executor.instantiate_async(&mut store).await?;
+            instance.call_describe(&mut store).await
+        })
+        .map_err(|error: wasmtime::Error| failed(&error.root_cause()))?;
+    let schema = |what: &str, text: &str| -> Result<Value, String> {
+        if text.len() > DESCRIPTION_BYTES {
+            return Err(format!("its {what} schema is longer than {DESCRIPTION_BYTES} bytes"));
+        }
+        let schema: Value = serde_json::from_str(text)
+            .map_err(|error| format!("its {what} schema is not JSON: {error}"))?;
+        if !(schema.is_object() || schema.is_boolean()) {
+            return Err(format!("its {what} schema is not a JSON Schema"));
+        }
+        Ok(schema)
+    };
+    if said.description.len() > DESCRIPTION_BYTES {
+        return Err(format!("its description is longer than {DESCRIPTION_BYTES} bytes"));
+    }
+    let function = FunctionProfile {
+        name: "run".into(),
+        description: None,
+        input_schema: schema("input", &said.input_schema)?,
+        output_schema: schema("output", &said.output_schema)?,
+    };
+    Ok(((!said.description.is_empty()).then_some(said.description), function))
+}
+
+fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<RunState>> {
+    let limits = Limits { fuel: DESCRIBE_FUEL, ..Limits::default() };
+    let host: Arc<dyn RunHost> = Arc::new(Nobody::default());
+    let job = Arc::new(Job {
+        task: TaskId::from_parts(0, 0),
+        namespace: Namespace::default(),
+        attempt: 1,
+        executor: ExecutorRef {
+            name: ExecutorName::new("describe").map_err(wasmtime::Error::from)?,
+            digest,
+        },
+        kind: ExecutorKind::Native,
+        function: None,
+        input: Arc::new(Value::Null),
+        workspace: WorkspaceSource::Empty,
+        limits,
+        artifacts: Vec::new(),
+        start: AttemptStart { seed: Seed([0; 32]), base_time: UnixMillis(0) },
+        parent_id: None,
+        context_id: None,
+    });
+    let fuel = FuelGauge::new(limits.fuel, host.clone());
+    let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
+    let files = Files::new(None, String::new(), &job.workspace, 0, fuel.clone())?;
+    let invocation = Invocation::default();
+    let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
+    let mut store = Store::try_new(engine, state)?;
+    store.limiter(|state| &mut state.memory);
+    store.set_fuel(limits.fuel)?;
+    Ok(store)
+}
+
+/// Nobody watches a description.
+#[derive(Default)]
+struct Nobody(Meter);
+
+impl RunHost for Nobody {
+    fn meter(&self) -> &Meter {
+        &self.0
+    }
+
+    fn write(&self, _: Stream, _: Level, _: Bytes) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn record(&self, _: EventBody) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Err(Stopped)))
+    }
+}

@@ -1,0 +1,100 @@
+//! The one place that configures wasmtime, for the compiler and for whoever runs what it compiled.
+//!
+//! Two configurations that drift apart would recompile everything in silence; so there is one function,
+//! and what differs between a server and a single run (how instances are allocated) is its argument.
+
+use std::hash::{Hash, Hasher};
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig,
+};
+
+/// Stack that a guest may use, in bytes: enough for CPython's own recursion limit.
+const WASM_STACK_BYTES: usize = 1 << 20;
+/// The fiber's stack: the guest's and, above it, what host calls need.
+const FIBER_STACK_BYTES: usize = 2 << 20;
+/// The largest memory that a task can be allowed.
+pub(crate) const MAX_MEMORY_BYTES: usize = 4 << 30;
+/// Elements that one table may have; CPython needs about 15,000.
+pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
+/// Memories, tables and core instances of one component.
+pub(crate) const PARTS_PER_COMPONENT: u32 = 64;
+/// Fuel between two yields of a guest: about 0.1 ms, so that cancelling and reporting are prompt.
+pub(crate) const YIELD_FUEL: u64 = 1_000_000;
+/// Nanoseconds of guest time for ten units of fuel.
+pub(crate) const FUEL_PER_NS: u64 = 10;
+
+/// How instances get their memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allocation {
+    /// From a pool of so many instances, for a server.
+    Pooled {
+        /// Instances alive at once.
+        instances: u32,
+    },
+    /// As it comes, for a process that runs one task, and for the compiler.
+    OnDemand,
+}
+
+/// Makes the engine. What is compiled under one allocation runs under the other.
+pub(crate) fn engine(allocation: Allocation) -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .operator_cost(OperatorCost::default())
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .concurrency_support(false)
+        .max_wasm_stack(WASM_STACK_BYTES)
+        .async_stack_size(FIBER_STACK_BYTES)
+        .memory_init_cow(true);
+    if let Allocation::Pooled { instances } = allocation {
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    }
+    Engine::new(&config)
+}
+
+fn pool(instances: u32) -> PoolingAllocationConfig {
+    let parts = instances.saturating_mul(PARTS_PER_COMPONENT).max(PARTS_PER_COMPONENT);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(parts)
+        .total_memories(instances.saturating_mul(4))
+        .total_tables(parts)
+        .total_stacks(instances)
+        .total_gc_heaps(instances)
+        .max_core_instances_per_component(PARTS_PER_COMPONENT)
+        .max_memories_per_component(PARTS_PER_COMPONENT)
+        .max_tables_per_component(PARTS_PER_COMPONENT)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .max_memory_size(MAX_MEMORY_BYTES)
+        .table_elements(TABLE_ELEMENTS)
+        // Resetting a slot in place instead of giving its pages back is what makes a start quick.
+        .linear_memory_keep_resident(4 << 20)
+        .table_keep_resident(1 << 20)
+        .async_stack_keep_resident(128 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Names the engine, its settings and its fuel costs in 16 hexadecimal digits.
+pub(crate) fn compatibility(engine: &Engine) -> String {
+    struct Blake3Hasher(blake3::Hasher);
+
+    impl Hasher for Blake3Hasher {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            let hash = self.0.finalize();
+            u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash has 32 bytes"))
+        }
+    }
+
+    let mut hasher = Blake3Hasher(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    OperatorCost::default().hash(&mut hasher);
+    hasher.0.finalize().to_hex()[..16].to_owned()
+}

@@ -1,0 +1,128 @@
+//! How a run is ended from the host's side, and what the end of a run means for its task.
+
+use errand_core::{ErrorCode, Failure, InterruptReason, Outcome};
+use errand_workspace::Exceeded;
+use serde_json::json;
+use wasmtime::Trap;
+
+/// Raised in a host call to end the run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ended {
+    /// A bound was met.
+    #[error("the task's {limit} of {value} is used up")]
+    Bound {
+        /// What the failure is called.
+        code: ErrorCode,
+        /// The bound's name.
+        limit: &'static str,
+        /// Its value.
+        value: u64,
+    },
+    /// The host wants the run to end.
+    #[error("the run was stopped")]
+    Stopped,
+    /// Something is wrong on this side; another attempt may pass.
+    #[error("{0}")]
+    Host(String),
+}
+
+impl From<Exceeded> for Ended {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Bound {
+            code: ErrorCode::WorkspaceLimit,
+            limit: exceeded.limit,
+            value: exceeded.value,
+        }
+    }
+}
+
+impl From<errand_core::Stopped> for Ended {
+    fn from(_: errand_core::Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl Ended {
+    pub(crate) fn bound(code: ErrorCode, limit: &'static str, value: u64) -> Self {
+        Self::Bound { code, limit, value }
+    }
+
+    pub(crate) fn into_outcome(self) -> Outcome {
+        match self {
+            // The scheduler stopped it and knows why; what is said here is not recorded.
+            Self::Stopped => Outcome::Interrupted(InterruptReason::Lease),
+            Self::Host(message) => Outcome::Failed(Failure {
+                code: ErrorCode::Internal,
+                message,
+                detail: None,
+                retryable: true,
+            }),
+            Self::Bound { code, limit, value } => Outcome::Failed(Failure {
+                code,
+                message: bound_message(limit, value),
+                detail: Some(json!({ "limit": limit, "value": value })),
+                retryable: false,
+            }),
+        }
+    }
+}
+
+fn bound_message(limit: &str, value: u64) -> String {
+    match limit {
+        "fuel" => format!("it used up its {value} units of fuel"),
+        "timeout_ms" => format!("it ran longer than its {value} ms"),
+        "memory_bytes" => format!("it asked for more than its {value} bytes of memory"),
+        "output_bytes" => format!("it wrote more than its {value} bytes of output"),
+        "workspace_bytes" => format!("its workspace grew over {value} bytes"),
+        "workspace_files" => format!("its workspace grew over {value} files"),
+        _ => format!("it went over its limit {limit} of {value}"),
+    }
+}
+
+/// Says how a run ended whose guest raised an error.
+pub(crate) fn outcome_of(error: &wasmtime::Error, limits: &errand_core::Limits) -> Outcome {
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return ended.clone().into_outcome();
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::OutOfFuel) => {
+            Ended::bound(ErrorCode::FuelExhausted, "fuel", limits.fuel).into_outcome()
+        }
+        Some(trap) => Outcome::Failed(Failure {
+            code: ErrorCode::Trap,
+            message: trap.to_string(),
+            detail: Some(json!({ "backtrace": backtrace(error) })),
+            retryable: false,
+        }),
+        None => Outcome::Failed(Failure {
+            code: ErrorCode::Trap,
+            message: error.root_cause().to_string(),
+            detail: Some(json!({ "backtrace": backtrace(error) })),
+            retryable: false,
+        }),
+    }
+}
+
+/// The guest's frames, innermost first, at most 64.
+fn backtrace(error: &wasmtime::Error) -> Vec<String> {
+    const FRAMES: usize = 64;
+    let Some(backtrace) = error.downcast_ref::<wasmtime::WasmBacktrace>() else {
+        return Vec::new();
+    };
+    backtrace
+        .frames()
+        .iter()
+        .take(FRAMES)
+        .map(|frame| match (frame.func_name(), frame.func_offset()) {
+            (Some(name), _) => shortened(name),
+            (None, Some(offset)) => format!("function {} at {offset:#x}", frame.func_index()),
+            (None, None) => format!("function {}", frame.func_index()),
+        })
+        .collect()
+}
+
+/// Mangled names of generic functions can be very long.
+fn shortened(name: &str) -> String {
+    const CHARS: usize = 256;
+    name.chars().take(CHARS).collect()
+}

@@ -1,0 +1,164 @@
+//! The engine as the rest of Errand sees it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use errand_core::{
+    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, Job, Outcome,
+    RunHost, Runner,
+};
+use errand_workspace::Workspaces;
+use tokio::sync::Semaphore;
+
+use crate::admission::{self, Admission};
+use crate::config::{self, Allocation};
+use crate::executors::{Executors, LoadError, Loaded};
+use crate::host;
+use crate::run::{self, Surroundings};
+
+/// How an engine is set up.
+pub struct EngineOptions {
+    /// How instances get their memory.
+    pub allocation: Allocation,
+    /// Where compiled components lie; made where missing, readable by the owner alone.
+    pub compiled: PathBuf,
+    /// Where workspaces are made.
+    pub workspaces: PathBuf,
+    /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
+    pub compiler: PathBuf,
+    /// Where executors' sources and artifacts lie; nothing where neither is asked for.
+    pub blobs: Option<Arc<dyn Blobs>>,
+}
+
+/// Why an engine can't start.
+#[derive(Debug, thiserror::Error)]
+#[error("start the engine: {0}")]
+pub struct EngineError(String);
+
+/// Admits uploads and runs tasks in wasmtime.
+pub struct Engine {
+    executors: Executors,
+    admission: Admission,
+    around: Surroundings,
+    compatibility: String,
+    /// One permit an instance: a pool that is used up would give errors instead of waiting.
+    instances: Semaphore,
+}
+
+impl Engine {
+    /// Starts an engine and removes what an earlier process left in its workspaces.
+    ///
+    /// # Errors
+    /// When a directory can't be made or wasmtime can't be configured on this machine.
+    pub fn new(options: EngineOptions) -> Result<Self, EngineError> {
+        let failed = |error: &dyn std::fmt::Display| EngineError(error.to_string());
+        make_private(&options.compiled).map_err(|error| failed(&error))?;
+        make_private(&options.workspaces).map_err(|error| failed(&error))?;
+        let workspaces = Workspaces::open(&options.workspaces).map_err(|error| failed(&error))?;
+        let engine = config::engine(options.allocation).map_err(|error| failed(&error))?;
+        let linker = host::linker(&engine).map_err(|error| failed(&error))?;
+        let compatibility = config::compatibility(&engine);
+        let instances = match options.allocation {
+            Allocation::Pooled { instances } => instances as usize,
+            Allocation::OnDemand => Semaphore::MAX_PERMITS,
+        };
+        Ok(Self {
+            executors: Executors::new(
+                engine.clone(),
+                linker,
+                options.compiled.clone(),
+                compatibility.clone(),
+            ),
+            admission: Admission::new(options.compiler, options.compiled),
+            around: Surroundings {
+                engine,
+                workspaces: Some(Arc::new(workspaces)),
+                blobs: options.blobs,
+            },
+            compatibility,
+            instances: Semaphore::new(instances),
+        })
+    }
+
+    /// Removes the workspaces that earlier processes left behind, and says how many there were.
+    ///
+    /// Call it only where no other process uses the directory.
+    ///
+    /// # Errors
+    /// When one can't be removed.
+    pub fn collect_leftovers(&self) -> Result<usize, EngineError> {
+        match &self.around.workspaces {
+            Some(workspaces) => {
+                workspaces.collect_leftovers().map_err(|error| EngineError(error.to_string()))
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// Returns the profile of a wasm that this engine has admitted and compiled before.
+    pub fn known(&self, digest: Digest) -> Option<ExecutorProfile> {
+        admission::known(&self.executors.path(digest))
+    }
+
+    async fn load(&self, job: &Job) -> Result<Loaded, Failure> {
+        let digest = job.executor.digest;
+        let failed = |code, message| Failure { code, message, detail: None, retryable: false };
+        match self.executors.load(digest, job.kind) {
+            Ok(loaded) => return Ok(loaded),
+            Err(LoadError::NotCompiled) => {}
+            Err(LoadError::Unusable(why)) => {
+                return Err(failed(ErrorCode::Internal, format!("load the executor: {why}")));
+            }
+        }
+        // Compiled by another version, or the cache was emptied: compile its source again.
+        let wasm = self.source(digest).await.map_err(|why| {
+            failed(ErrorCode::ExecutorMissing, format!("the executor's wasm is gone: {why}"))
+        })?;
+        self.admit(wasm).await.map_err(|error| {
+            failed(ErrorCode::ExecutorMissing, format!("compile the executor again: {error}"))
+        })?;
+        self.executors
+            .load(digest, job.kind)
+            .map_err(|error| failed(ErrorCode::Internal, format!("load the executor: {error}")))
+    }
+
+    async fn source(&self, digest: Digest) -> Result<Bytes, String> {
+        let blobs = self.around.blobs.as_ref().ok_or("no storage is configured")?;
+        let text = |error: errand_core::BlobError| error.to_string();
+        let size = blobs.size(digest).await.map_err(text)?.ok_or("there is no such blob")?;
+        let size = usize::try_from(size).map_err(|error| error.to_string())?;
+        blobs.read(digest, 0, size).await.map_err(text)
+    }
+}
+
+impl Runner for Engine {
+    fn admit(&self, wasm: Bytes) -> BoxFuture<'_, Result<ExecutorProfile, AdmissionError>> {
+        Box::pin(async move {
+            let compiled = self.executors.path(Digest::of(&wasm));
+            self.admission.admit(wasm, compiled).await
+        })
+    }
+
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
+        Box::pin(async move {
+            let Ok(_instance) = self.instances.acquire().await else {
+                return Outcome::Interrupted(errand_core::InterruptReason::Drain);
+            };
+            match self.load(&job).await {
+                Ok(loaded) => run::run(&self.around, loaded, job, host).await,
+                Err(failure) => Outcome::Failed(failure),
+            }
+        })
+    }
+
+    fn compatibility(&self) -> &str {
+        &self.compatibility
+    }
+}
+
+/// Makes a directory that only its owner can enter.
+fn make_private(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,118 @@
+//! Fuel as it is used: by executed instructions, and by bytes that host calls move.
+//!
+//! The store can't be read while a call borrows it, and inside a loop without calls the number there is
+//! stale. But a guest yields every [`YIELD_FUEL`] units, so counting its yields tells its fuel, to
+//! within one interval, in any code. Polls that wait for something outside are not yields; host calls
+//! mark them with [`FuelGauge::waiting`].
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use errand_core::{ErrorCode, RunHost};
+
+use crate::config::YIELD_FUEL;
+use crate::ended::Ended;
+
+/// The fuel of one run. Clones share it.
+#[derive(Clone)]
+pub(crate) struct FuelGauge(Arc<Gauge>);
+
+struct Gauge {
+    limit: u64,
+    /// Fuel of executed instructions, to within one interval.
+    executed: AtomicU64,
+    /// Fuel charged for bytes moved.
+    charged: AtomicU64,
+    /// Host calls that wait for something outside.
+    waits: AtomicU32,
+    host: Arc<dyn RunHost>,
+}
+
+impl FuelGauge {
+    pub(crate) fn new(limit: u64, host: Arc<dyn RunHost>) -> Self {
+        Self(Arc::new(Gauge {
+            limit,
+            executed: AtomicU64::new(0),
+            charged: AtomicU64::new(0),
+            waits: AtomicU32::new(0),
+            host,
+        }))
+    }
+
+    /// Charges a host call for the bytes that it moves: one unit each. Fuel alone would not bound them.
+    pub(crate) fn charge_bytes(&self, bytes: u64) -> Result<(), Ended> {
+        self.0.charged.fetch_add(bytes, Ordering::Relaxed);
+        self.check()
+    }
+
+    /// Marks, while it lives, that the guest waits for something outside.
+    pub(crate) fn waiting(&self) -> WaitMark {
+        self.0.waits.fetch_add(1, Ordering::Relaxed);
+        WaitMark(self.clone())
+    }
+
+    /// Takes the exact number at the end, or at a point where it is known.
+    pub(crate) fn set_executed(&self, executed: u64) {
+        self.0.executed.store(executed, Ordering::Relaxed);
+        self.publish();
+    }
+
+    fn used(&self) -> u64 {
+        let charged = self.0.charged.load(Ordering::Relaxed);
+        self.0.executed.load(Ordering::Relaxed).saturating_add(charged).min(self.0.limit)
+    }
+
+    fn publish(&self) {
+        self.0.host.meter().set_fuel_used(self.used());
+    }
+
+    fn check(&self) -> Result<(), Ended> {
+        self.publish();
+        if self.used() >= self.0.limit {
+            return Err(Ended::bound(ErrorCode::FuelExhausted, "fuel", self.0.limit));
+        }
+        Ok(())
+    }
+}
+
+/// See [`FuelGauge::waiting`].
+pub(crate) struct WaitMark(FuelGauge);
+
+impl Drop for WaitMark {
+    fn drop(&mut self) {
+        self.0.0.waits.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Drives a guest's call and reads its fuel off its yields.
+pub(crate) struct Metered<F> {
+    call: Pin<Box<F>>,
+    gauge: FuelGauge,
+}
+
+impl<F> Metered<F> {
+    pub(crate) fn new(call: F, gauge: FuelGauge) -> Self {
+        Self { call: Box::pin(call), gauge }
+    }
+}
+
+impl<T, F: Future<Output = wasmtime::Result<T>>> Future for Metered<F> {
+    type Output = wasmtime::Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.call.as_mut().poll(context) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => {
+                if self.gauge.0.waits.load(Ordering::Relaxed) == 0 {
+                    self.gauge.0.executed.fetch_add(YIELD_FUEL, Ordering::Relaxed);
+                    if let Err(ended) = self.gauge.check() {
+                        return Poll::Ready(Err(ended.into()));
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+}

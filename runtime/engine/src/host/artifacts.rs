@@ -1,0 +1,97 @@
+//! `errand:task/artifacts`: files that are kept beyond the task's end.
+
+use errand_core::EventBody;
+
+use crate::bindings::errand::task::artifacts::{Description, Host};
+use crate::bindings::errand::task::types::Error;
+use crate::ended::Ended;
+use crate::keep::{self, KeepError};
+use crate::state::RunState;
+
+/// A description longer than this is cut: it is one line for a person.
+const DESCRIPTION_CHARS: usize = 512;
+/// A media type longer than this is refused.
+const MEDIA_TYPE_BYTES: usize = 128;
+
+impl Host for RunState {
+    async fn publish(
+        &mut self,
+        path: String,
+        description: Description,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let media_type = match description.media_type {
+            Some(named) if !is_media_type(&named) => {
+                return Ok(Err(Error::Invalid(format!("{named:?} is not a media type"))));
+            }
+            named => named,
+        };
+        let Some(path) = inside(&path) else {
+            return Ok(Err(Error::Invalid(format!("{path:?} is not a path in the workspace"))));
+        };
+        let text = description.text.map(|text| text.chars().take(DESCRIPTION_CHARS).collect());
+        let Some(workspace) = self.files.workspace() else {
+            return Ok(Err(Error::NotFound(format!("there is no file {path}"))));
+        };
+        if let Some(refused) = self.kept.refuses_another() {
+            return Ok(Err(Error::Limit(refused)));
+        }
+        let _waiting = self.fuel.waiting();
+        match keep::keep(&self.blobs, workspace, path, media_type, text).await {
+            Ok(artifact) => {
+                self.fuel.charge_bytes(artifact.size_bytes)?;
+                self.kept.add(&artifact.path);
+                let published = EventBody::ArtifactPublished(artifact);
+                self.host.record(published).await.map_err(Ended::from)?;
+                Ok(Ok(()))
+            }
+            Err(KeepError::NotFound) => {
+                Ok(Err(Error::NotFound(format!("there is no file {path}"))))
+            }
+            Err(KeepError::Host(message)) => Err(Ended::Host(message).into()),
+        }
+    }
+}
+
+/// The path relative to the workspace, where it is one.
+fn inside(path: &str) -> Option<&str> {
+    let path = path.strip_prefix("/workspace/").unwrap_or(path);
+    let path = path.strip_prefix("./").unwrap_or(path);
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    path.split('/').all(plain).then_some(path)
+}
+
+fn is_media_type(text: &str) -> bool {
+    let token = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+    };
+    text.len() <= MEDIA_TYPE_BYTES
+        && text.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        && text
+            .split(';')
+            .next()
+            .and_then(|essence| essence.trim().split_once('/'))
+            .is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_lead_out_are_not_in_the_workspace() {
+        assert_eq!(inside("/workspace/out/a.txt"), Some("out/a.txt"));
+        assert_eq!(inside("./a"), Some("a"));
+        for bad in ["", "/etc/passwd", "../a", "a/../../b", "a//b", "/workspace/../x"] {
+            assert_eq!(inside(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn media_types_can_not_break_a_header() {
+        assert!(is_media_type("text/markdown; charset=utf-8"));
+        for bad in ["text", "text/", "text/html\r\nX: y", "a b/c"] {
+            assert!(!is_media_type(bad), "{bad}");
+        }
+    }
+}

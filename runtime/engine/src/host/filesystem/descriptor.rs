@@ -1,0 +1,317 @@
+//! The operations of `wasi:filesystem/types`, counted.
+
+use std::sync::Arc;
+
+use errand_workspace::{FileId, OpenFile};
+use wasmtime::component::Resource;
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
+    ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
+    NewTimestamp, OpenFlags, PathFlags,
+};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
+
+use super::streams::{CountedOutput, HeldInput};
+use super::{View, again, trap};
+
+type Fd = Resource<Descriptor>;
+
+impl Host for View<'_> {
+    fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
+        self.inner().convert_error_code(error)
+    }
+
+    fn filesystem_error_code(
+        &mut self,
+        error: Resource<wasmtime::Error>,
+    ) -> wasmtime::Result<Option<ErrorCode>> {
+        self.inner().filesystem_error_code(error)
+    }
+}
+
+impl View<'_> {
+    /// The open file behind a descriptor, and what it is counted under.
+    async fn counted_file(&mut self, fd: &Fd) -> FsResult<(Arc<std::fs::File>, OpenFile)> {
+        let file = match self.table.get(fd)? {
+            Descriptor::File(file) => file.file.clone(),
+            Descriptor::Dir(_) => return Err(ErrorCode::IsDirectory.into()),
+        };
+        let open = match self.files.open.get(&fd.rep()) {
+            Some(open) => open.clone(),
+            None => self.count_open(fd).await?,
+        };
+        Ok((file, open))
+    }
+
+    /// Counts the handle that a descriptor is.
+    async fn count_open(&mut self, fd: &Fd) -> FsResult<OpenFile> {
+        let hash = self.inner().metadata_hash(again(fd)).await?;
+        let id = FileId { device: hash.upper, inode: hash.lower };
+        let open = self.files.quota.open(id);
+        self.files.open.insert(fd.rep(), open.clone());
+        Ok(open)
+    }
+}
+
+impl HostDescriptor for View<'_> {
+    async fn open_at(
+        &mut self,
+        dir: Fd,
+        follow: PathFlags,
+        path: String,
+        how: OpenFlags,
+        flags: DescriptorFlags,
+    ) -> FsResult<Fd> {
+        self.charge()?;
+        let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let before = match changes {
+            true => self.look_up(&dir, follow, &path).await,
+            false => None,
+        };
+        let fd = if before.is_none() && how.contains(OpenFlags::CREATE) {
+            self.make_entry(async |inner| inner.open_at(dir, follow, path, how, flags).await)
+                .await?
+        } else {
+            self.inner().open_at(dir, follow, path, how, flags).await?
+        };
+        if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
+            let open = self.count_open(&fd).await?;
+            if let Some(before) = before
+                && how.contains(OpenFlags::TRUNCATE)
+            {
+                open.resize(before.stat.size, 0).map_err(|exceeded| trap(exceeded.into()))?;
+            }
+        }
+        Ok(fd)
+    }
+
+    fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
+        self.files.open.remove(&fd.rep());
+        HostDescriptor::drop(&mut self.inner(), fd)
+    }
+
+    async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
+        let (file, open) = self.counted_file(&fd).await?;
+        self.files.fuel.charge_bytes(bytes.len() as u64).map_err(trap)?;
+        let size = file.metadata()?.len();
+        let end = offset.saturating_add(bytes.len() as u64).max(size);
+        open.resize(size, end).map_err(|exceeded| trap(exceeded.into()))?;
+        self.inner().write(fd, bytes, offset).await
+    }
+
+    async fn set_size(&mut self, fd: Fd, size: Filesize) -> FsResult<()> {
+        self.charge()?;
+        let (file, open) = self.counted_file(&fd).await?;
+        let before = file.metadata()?.len();
+        open.resize(before, size).map_err(|exceeded| trap(exceeded.into()))?;
+        self.inner().set_size(fd, size).await
+    }
+
+    fn read_via_stream(&mut self, fd: Fd, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+        let open = self.files.open.get(&fd.rep()).cloned();
+        let plain = self.inner().read_via_stream(fd, offset)?;
+        let plain = self.table.delete(plain)?;
+        let held: DynInputStream = Box::new(HeldInput::new(plain, open, self.files.fuel.clone()));
+        Ok(self.table.push(held)?)
+    }
+
+    fn write_via_stream(
+        &mut self,
+        fd: Fd,
+        offset: Filesize,
+    ) -> FsResult<Resource<DynOutputStream>> {
+        self.output_stream(&fd, Some(offset))
+    }
+
+    fn append_via_stream(&mut self, fd: Fd) -> FsResult<Resource<DynOutputStream>> {
+        self.output_stream(&fd, None)
+    }
+
+    async fn create_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
+        self.make_entry(async |inner| inner.create_directory_at(dir, path).await).await
+    }
+
+    async fn symlink_at(&mut self, dir: Fd, target: String, path: String) -> FsResult<()> {
+        self.make_entry(async |inner| inner.symlink_at(dir, target, path).await).await
+    }
+
+    async fn link_at(
+        &mut self,
+        dir: Fd,
+        follow: PathFlags,
+        path: String,
+        new_dir: Fd,
+        new_path: String,
+    ) -> FsResult<()> {
+        self.make_entry(async |inner| inner.link_at(dir, follow, path, new_dir, new_path).await)
+            .await
+    }
+
+    async fn unlink_file_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
+        self.charge()?;
+        let named = self.look_up(&dir, PathFlags::empty(), &path).await;
+        self.inner().unlink_file_at(dir, path).await?;
+        if let Some(named) = named {
+            self.count_removed(&named);
+        }
+        Ok(())
+    }
+
+    async fn remove_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
+        self.charge()?;
+        self.inner().remove_directory_at(dir, path).await?;
+        self.files.quota.remove_entry();
+        Ok(())
+    }
+
+    async fn rename_at(
+        &mut self,
+        dir: Fd,
+        path: String,
+        new_dir: Fd,
+        new_path: String,
+    ) -> FsResult<()> {
+        self.charge()?;
+        let moved = self.look_up(&dir, PathFlags::empty(), &path).await;
+        let replaced = self.look_up(&new_dir, PathFlags::empty(), &new_path).await;
+        self.inner().rename_at(dir, path, new_dir, new_path).await?;
+        // A rename of a file onto another name of itself changes nothing.
+        if let (Some(moved), Some(replaced)) = (moved, replaced)
+            && moved.file != replaced.file
+        {
+            self.count_removed(&replaced);
+        }
+        Ok(())
+    }
+
+    // What follows changes no account.
+
+    async fn read(&mut self, fd: Fd, len: Filesize, at: Filesize) -> FsResult<(Vec<u8>, bool)> {
+        let read = self.inner().read(fd, len, at).await?;
+        self.files.fuel.charge_bytes(read.0.len() as u64).map_err(trap)?;
+        Ok(read)
+    }
+
+    async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
+        self.charge()?;
+        self.inner().read_directory(fd).await
+    }
+
+    async fn advise(
+        &mut self,
+        fd: Fd,
+        at: Filesize,
+        len: Filesize,
+        advice: Advice,
+    ) -> FsResult<()> {
+        self.inner().advise(fd, at, len, advice).await
+    }
+
+    async fn sync_data(&mut self, fd: Fd) -> FsResult<()> {
+        // A workspace lives as long as its run: what it holds is never read after a crash.
+        self.table.get(&fd)?;
+        Ok(())
+    }
+
+    async fn sync(&mut self, fd: Fd) -> FsResult<()> {
+        self.table.get(&fd)?;
+        Ok(())
+    }
+
+    async fn get_flags(&mut self, fd: Fd) -> FsResult<DescriptorFlags> {
+        self.inner().get_flags(fd).await
+    }
+
+    async fn get_type(&mut self, fd: Fd) -> FsResult<DescriptorType> {
+        self.inner().get_type(fd).await
+    }
+
+    async fn set_times(
+        &mut self,
+        fd: Fd,
+        read: NewTimestamp,
+        written: NewTimestamp,
+    ) -> FsResult<()> {
+        self.charge()?;
+        self.inner().set_times(fd, read, written).await
+    }
+
+    async fn set_times_at(
+        &mut self,
+        dir: Fd,
+        follow: PathFlags,
+        path: String,
+        read: NewTimestamp,
+        written: NewTimestamp,
+    ) -> FsResult<()> {
+        self.charge()?;
+        self.inner().set_times_at(dir, follow, path, read, written).await
+    }
+
+    async fn stat(&mut self, fd: Fd) -> FsResult<DescriptorStat> {
+        self.inner().stat(fd).await
+    }
+
+    async fn stat_at(
+        &mut self,
+        dir: Fd,
+        follow: PathFlags,
+        path: String,
+    ) -> FsResult<DescriptorStat> {
+        self.inner().stat_at(dir, follow, path).await
+    }
+
+    async fn readlink_at(&mut self, dir: Fd, path: String) -> FsResult<String> {
+        self.inner().readlink_at(dir, path).await
+    }
+
+    async fn is_same_object(&mut self, a: Fd, b: Fd) -> wasmtime::Result<bool> {
+        self.inner().is_same_object(a, b).await
+    }
+
+    async fn metadata_hash(&mut self, fd: Fd) -> FsResult<MetadataHashValue> {
+        self.inner().metadata_hash(fd).await
+    }
+
+    async fn metadata_hash_at(
+        &mut self,
+        dir: Fd,
+        follow: PathFlags,
+        path: String,
+    ) -> FsResult<MetadataHashValue> {
+        self.inner().metadata_hash_at(dir, follow, path).await
+    }
+}
+
+impl View<'_> {
+    fn output_stream(&mut self, fd: &Fd, at: Option<u64>) -> FsResult<Resource<DynOutputStream>> {
+        let file = match self.table.get(fd)? {
+            Descriptor::File(file) => file.file.clone(),
+            Descriptor::Dir(_) => return Err(ErrorCode::BadDescriptor.into()),
+        };
+        // Every descriptor of a file was counted when it was opened.
+        let open = self.files.open.get(&fd.rep()).cloned().ok_or(ErrorCode::BadDescriptor)?;
+        let plain = match at {
+            Some(offset) => self.inner().write_via_stream(again(fd), offset)?,
+            None => self.inner().append_via_stream(again(fd))?,
+        };
+        let plain = self.table.delete(plain)?;
+        let counted = CountedOutput::new(plain, file, open, at, self.files.fuel.clone());
+        let counted: DynOutputStream = Box::new(counted);
+        Ok(self.table.push(counted)?)
+    }
+}
+
+impl HostDirectoryEntryStream for View<'_> {
+    async fn read_directory_entry(
+        &mut self,
+        stream: Resource<DirectoryEntryStream>,
+    ) -> FsResult<Option<DirectoryEntry>> {
+        self.inner().read_directory_entry(stream).await
+    }
+
+    fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
+        HostDirectoryEntryStream::drop(&mut self.inner(), stream)
+    }
+}

@@ -1,0 +1,171 @@
+//! `wasi:filesystem`: the workspace, and nothing else, with every change counted.
+//!
+//! Paths are resolved by wasmtime-wasi under a capability handle; this adds the account: what grows a
+//! file or makes an entry is counted before it happens, and ends the run at the bound.
+
+mod descriptor;
+mod streams;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use errand_core::WorkspaceSource;
+use errand_workspace::{FileId, OpenFile, Quota, Workspace, Workspaces};
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+use wasmtime_wasi::filesystem::{
+    Descriptor, Dir, FsPerms, OpenMode, WasiFilesystemCtx, WasiFilesystemCtxView,
+};
+use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
+use wasmtime_wasi::p2::{FsError, FsResult};
+
+use crate::ended::Ended;
+use crate::fuel::FuelGauge;
+use crate::state::RunState;
+
+/// Files, directories and links that a workspace may hold.
+const MAX_FILES: u64 = 100_000;
+/// What an operation on a path is charged for, in fuel: about what it costs the host.
+const PATH_FUEL: u64 = 10_000;
+
+/// The files of one run. The directory is made when the guest first looks for it.
+pub(crate) struct Files {
+    workspaces: Option<Arc<Workspaces>>,
+    name: String,
+    workspace: Option<Workspace>,
+    quota: Quota,
+    fuel: FuelGauge,
+    /// Handles that the guest holds on files, by the number of their descriptor.
+    open: HashMap<u32, OpenFile>,
+}
+
+impl Files {
+    /// Prepares an empty workspace under `workspaces`, or no files at all without one.
+    pub(crate) fn new(
+        workspaces: Option<Arc<Workspaces>>,
+        name: String,
+        source: &WorkspaceSource,
+        limit_bytes: u64,
+        fuel: FuelGauge,
+    ) -> Result<Self, Ended> {
+        if *source != WorkspaceSource::Empty {
+            return Err(Ended::Host("this version starts workspaces empty alone".into()));
+        }
+        let quota = Quota::new(limit_bytes, MAX_FILES);
+        Ok(Self { workspaces, name, workspace: None, quota, fuel, open: HashMap::new() })
+    }
+
+    /// Returns the workspace, where the guest ever looked for it.
+    pub(crate) fn workspace(&self) -> Option<&Workspace> {
+        self.workspace.as_ref()
+    }
+
+    fn make(&mut self) -> Result<Option<&Workspace>, Ended> {
+        if self.workspace.is_none()
+            && let Some(workspaces) = &self.workspaces
+        {
+            let made =
+                workspaces.create(&self.name).map_err(|error| Ended::Host(error.to_string()))?;
+            self.workspace = Some(made);
+        }
+        Ok(self.workspace.as_ref())
+    }
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    fn view(state: &mut RunState) -> View<'_> {
+        View { files: &mut state.files, ctx: state.wasi.filesystem(), table: &mut state.table }
+    }
+    preopens::add_to_linker::<RunState, Filesystem>(linker, view)?;
+    types::add_to_linker::<RunState, Filesystem>(linker, view)
+}
+
+struct Filesystem;
+
+impl HasData for Filesystem {
+    type Data<'a> = View<'a>;
+}
+
+struct View<'a> {
+    files: &'a mut Files,
+    ctx: &'a mut WasiFilesystemCtx,
+    table: &'a mut ResourceTable,
+}
+
+impl View<'_> {
+    /// The implementation that resolves paths and moves bytes.
+    fn inner(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView { ctx: self.ctx, table: self.table }
+    }
+
+    /// Charges an operation on a path.
+    fn charge(&self) -> FsResult<()> {
+        self.files.fuel.charge_bytes(PATH_FUEL).map_err(trap)
+    }
+
+    /// What a path names, without following a link at its end; nothing where it names nothing.
+    async fn look_up(
+        &mut self,
+        dir: &Resource<Descriptor>,
+        follow: types::PathFlags,
+        path: &str,
+    ) -> Option<Named> {
+        use types::HostDescriptor;
+        let mut inner = self.inner();
+        let stat = inner.stat_at(again(dir), follow, path.to_owned()).await.ok()?;
+        let hash = inner.metadata_hash_at(again(dir), follow, path.to_owned()).await.ok()?;
+        Some(Named { stat, file: FileId { device: hash.upper, inode: hash.lower } })
+    }
+
+    /// Counts that what a path named is gone.
+    fn count_removed(&self, named: &Named) {
+        let quota = &self.files.quota;
+        quota.remove_entry();
+        if named.stat.type_ == types::DescriptorType::RegularFile && named.stat.link_count <= 1 {
+            quota.unlink(named.file, named.stat.size);
+        }
+    }
+
+    /// Makes an entry, counted.
+    async fn make_entry<T>(
+        &mut self,
+        make: impl AsyncFnOnce(&mut WasiFilesystemCtxView<'_>) -> FsResult<T>,
+    ) -> FsResult<T> {
+        self.charge()?;
+        self.files.quota.add_entry().map_err(|exceeded| trap(exceeded.into()))?;
+        let made = make(&mut self.inner()).await;
+        if made.is_err() {
+            self.files.quota.remove_entry();
+        }
+        made
+    }
+}
+
+/// Something that a path names.
+struct Named {
+    stat: types::DescriptorStat,
+    file: FileId,
+}
+
+impl preopens::Host for View<'_> {
+    fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
+        let Some(workspace) = self.files.make()? else { return Ok(Vec::new()) };
+        let mut preopened = Vec::new();
+        // Under the second name, paths relative to the directory that programs start in are found.
+        for name in ["/workspace", "."] {
+            let handle = workspace.handle().map_err(|error| Ended::Host(error.to_string()))?;
+            let mode = OpenMode::READ | OpenMode::WRITE;
+            let dir = Dir::new(handle, FsPerms::ReadWrite, mode, true);
+            preopened.push((self.table.push(Descriptor::Dir(dir))?, name.to_owned()));
+        }
+        Ok(preopened)
+    }
+}
+
+/// Another handle on the same resource, for a call in between.
+fn again<T: 'static>(resource: &Resource<T>) -> Resource<T> {
+    Resource::new_borrow(resource.rep())
+}
+
+fn trap(ended: Ended) -> FsError {
+    FsError::trap(wasmtime::Error::from(ended))
+}

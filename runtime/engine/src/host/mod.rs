@@ -1,0 +1,61 @@
+//! The host's side of every interface that a guest may import, one file an interface.
+//!
+//! What later versions bring answers `unsupported`, so that a plugin built today still loads then.
+
+mod approval;
+mod artifacts;
+mod checkpoint;
+mod children;
+mod clocks;
+mod context;
+pub(crate) mod filesystem;
+pub(crate) mod http;
+mod progress;
+mod signals;
+pub(crate) mod stdio;
+mod timers;
+mod waiting;
+
+use wasmtime::component::{HasData, Linker};
+
+use crate::bindings::errand::task;
+use crate::state::RunState;
+
+/// The interfaces of `errand:task` are implemented on the run's state itself.
+struct Host;
+
+impl HasData for Host {
+    type Data<'a> = &'a mut RunState;
+}
+
+/// Makes the linker that every executor is linked with.
+pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    // Clocks and files are our own: theirs would follow the host's time and know no quota.
+    linker.allow_shadowing(true);
+    clocks::add_to_linker(&mut linker)?;
+    filesystem::add_to_linker(&mut linker)?;
+    linker.allow_shadowing(false);
+
+    task::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::progress::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::approval::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::children::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::timers::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::signals::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::waiting::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::checkpoint::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::artifacts::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    task::context::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+impl task::types::Host for RunState {}
+
+/// What a call answers that this version does not implement yet.
+fn unsupported<T>(what: &str) -> wasmtime::Result<Result<T, task::types::Error>> {
+    let text = format!("this version of Errand does not offer {what} yet");
+    Ok(Err(task::types::Error::Unsupported(text)))
+}

@@ -1,0 +1,71 @@
+//! Keeping files of a workspace as artifacts.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use errand_core::{Artifact, BlobError, Blobs};
+use errand_workspace::Workspace;
+
+use crate::bindings::errand::task::types::Bound;
+
+/// Artifacts that one run may keep.
+pub(crate) const MAX_ARTIFACTS: usize = 1_000;
+
+/// Where kept files go; nothing where nobody will ask for them, as in a local run.
+pub(crate) type Destination = Option<Arc<dyn Blobs>>;
+
+/// Why a file was not kept.
+#[derive(Debug)]
+pub(crate) enum KeepError {
+    /// It is not a regular file in the workspace.
+    NotFound,
+    /// The storage failed.
+    Host(String),
+}
+
+/// The paths that a run has kept.
+#[derive(Debug, Default)]
+pub(crate) struct Kept(HashSet<String>);
+
+impl Kept {
+    pub(crate) fn add(&mut self, path: &str) {
+        self.0.insert(path.to_owned());
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.contains(path)
+    }
+
+    /// Names the bound where no further file may be kept.
+    pub(crate) fn refuses_another(&self) -> Option<Bound> {
+        (self.0.len() >= MAX_ARTIFACTS)
+            .then(|| Bound { name: "artifacts".into(), value: MAX_ARTIFACTS as u64 })
+    }
+}
+
+/// Stores a file of the workspace as it is now.
+pub(crate) async fn keep(
+    blobs: &Destination,
+    workspace: &Workspace,
+    path: &str,
+    media_type: Option<String>,
+    description: Option<String>,
+) -> Result<Artifact, KeepError> {
+    let (file, size_bytes) = workspace.open_file(path).map_err(|_| KeepError::NotFound)?;
+    let (blake3, size_bytes) = match blobs {
+        Some(blobs) => blobs.put_reader(Box::new(file)).await.map_err(host)?,
+        None => {
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader(file).map_err(|error| KeepError::Host(error.to_string()))?;
+            (hasher.finalize().into(), size_bytes)
+        }
+    };
+    let media_type = media_type.unwrap_or_else(|| {
+        mime_guess::from_path(path).first_or_octet_stream().essence_str().to_owned()
+    });
+    Ok(Artifact { path: path.to_owned(), size_bytes, blake3, media_type, description })
+}
+
+fn host(error: BlobError) -> KeepError {
+    KeepError::Host(format!("failed to keep an artifact: {error}"))
+}

@@ -1,0 +1,171 @@
+//! One run of a task: set up, drive under all its bounds, and say how it ended.
+
+mod command;
+mod native;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
+use errand_workspace::{Globs, Workspaces};
+use serde_json::Value;
+use wasmtime::{Engine, Store};
+
+use crate::config::YIELD_FUEL;
+use crate::ended::{Ended, outcome_of};
+use crate::executors::Loaded;
+use crate::fuel::{FuelGauge, Metered};
+use crate::host::filesystem::Files;
+use crate::host::stdio::Stdio;
+use crate::keep::{self, Destination, KeepError};
+use crate::state::{Invocation, RunState};
+
+/// What a guest may make the host allocate for the arguments of one call.
+const HOST_CALL_BYTES: usize = 64 << 20;
+
+/// What a run needs besides its job.
+pub(crate) struct Surroundings {
+    pub(crate) engine: Engine,
+    pub(crate) workspaces: Option<Arc<Workspaces>>,
+    pub(crate) blobs: Destination,
+}
+
+/// Performs a run.
+pub(crate) async fn run(
+    around: &Surroundings,
+    loaded: Loaded,
+    job: Job,
+    host: Arc<dyn RunHost>,
+) -> Outcome {
+    let job = Arc::new(job);
+    match loaded {
+        Loaded::Native(executor) => {
+            let input = job.input.to_string();
+            let run = match Run::new(around, job, host, Invocation::default(), false) {
+                Ok(run) => run,
+                Err(ended) => return ended.into_outcome(),
+            };
+            run.drive(async |store| native::call(&executor, store, &input).await).await
+        }
+        Loaded::Command(program) => {
+            let invocation = match command::invocation(&job) {
+                Ok(invocation) => invocation,
+                Err(failure) => return Outcome::Failed(failure),
+            };
+            let run = match Run::new(around, job, host, invocation, true) {
+                Ok(run) => run,
+                Err(ended) => return ended.into_outcome(),
+            };
+            run.drive(async |store| command::call(&program, store).await).await
+        }
+    }
+}
+
+/// What a guest's call came to, before its files are kept.
+pub(crate) type Called = Result<Value, Failure>;
+
+struct Run {
+    store: Store<RunState>,
+    job: Arc<Job>,
+    fuel: FuelGauge,
+    stdio: Stdio,
+}
+
+impl Run {
+    fn new(
+        around: &Surroundings,
+        job: Arc<Job>,
+        host: Arc<dyn RunHost>,
+        invocation: Invocation,
+        capture: bool,
+    ) -> Result<Self, Ended> {
+        let fuel = FuelGauge::new(job.limits.fuel, host.clone());
+        let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
+        let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
+        let files = Files::new(
+            around.workspaces.clone(),
+            name,
+            &job.workspace,
+            job.limits.workspace_bytes,
+            fuel.clone(),
+        )?;
+        let state = RunState::new(
+            job.clone(),
+            host,
+            files,
+            fuel.clone(),
+            stdio.clone(),
+            invocation,
+            around.blobs.clone(),
+        );
+        let prepare = || -> wasmtime::Result<Store<RunState>> {
+            let mut store = Store::try_new(&around.engine, state)?;
+            store.limiter(|state| &mut state.memory);
+            store.set_fuel(job.limits.fuel)?;
+            store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
+            store.set_hostcall_fuel(HOST_CALL_BYTES);
+            Ok(store)
+        };
+        let store = prepare().map_err(|error| Ended::Host(error.to_string()))?;
+        Ok(Self { store, job, fuel, stdio })
+    }
+
+    async fn drive(
+        mut self,
+        call: impl AsyncFnOnce(&mut Store<RunState>) -> wasmtime::Result<Called>,
+    ) -> Outcome {
+        let limits = self.job.limits;
+        let timeout = Duration::from_millis(limits.timeout_ms);
+        let call = Metered::new(call(&mut self.store), self.fuel.clone());
+        let ended = tokio::time::timeout(timeout, call).await;
+        let outcome = match ended {
+            Err(_) => {
+                // The store was left in the middle of the guest: its fuel is what the gauge says.
+                Ended::bound(ErrorCode::Timeout, "timeout_ms", limits.timeout_ms).into_outcome()
+            }
+            Ok(result) => {
+                if let Ok(left) = self.store.get_fuel() {
+                    self.fuel.set_executed(limits.fuel.saturating_sub(left));
+                }
+                match result {
+                    Ok(Ok(output)) => Outcome::Completed(output),
+                    Ok(Err(failure)) => Outcome::Failed(failure),
+                    Err(error) => outcome_of(&error, &limits),
+                }
+            }
+        };
+        if let Err(ended) = self.stdio.flush().await {
+            return ended.into_outcome();
+        }
+        match self.keep_artifacts().await {
+            Ok(()) => outcome,
+            Err(ended) => ended.into_outcome(),
+        }
+    }
+
+    /// Keeps what the request's globs name, whatever the outcome: a report of a failure is wanted too.
+    async fn keep_artifacts(&mut self) -> Result<(), Ended> {
+        let RunState { files, kept, blobs, host, .. } = self.store.data_mut();
+        let Some(workspace) = files.workspace() else { return Ok(()) };
+        if self.job.artifacts.is_empty() {
+            return Ok(());
+        }
+        let host_error = |error: &dyn std::fmt::Display| Ended::Host(error.to_string());
+        let globs = Globs::new(&self.job.artifacts).map_err(|error| host_error(&error))?;
+        let found = workspace.find(&globs).map_err(|error| host_error(&error))?;
+        for file in found.into_iter().take(keep::MAX_ARTIFACTS) {
+            if kept.has(&file.path) {
+                continue;
+            }
+            match keep::keep(blobs, workspace, &file.path, None, None).await {
+                Ok(artifact) => {
+                    let published = errand_core::EventBody::ArtifactPublished(artifact);
+                    host.record(published).await?;
+                }
+                Err(KeepError::NotFound) => {}
+                Err(KeepError::Host(message)) => return Err(Ended::Host(message)),
+            }
+        }
+        Ok(())
+    }
+}

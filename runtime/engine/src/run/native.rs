@@ -1,0 +1,66 @@
+//! Running an `errand:task/executor`: JSON in, JSON out.
+
+use errand_core::{ErrorCode, Failure};
+use serde_json::{Value, json};
+use wasmtime::Store;
+
+use super::Called;
+use crate::bindings::ExecutorPre;
+use crate::bindings::errand::task::execution::Persistence;
+use crate::ended::Ended;
+use crate::state::RunState;
+
+pub(super) async fn call(
+    executor: &ExecutorPre<RunState>,
+    store: &mut Store<RunState>,
+    input: &str,
+) -> wasmtime::Result<Called> {
+    let instance = executor.instantiate_async(&mut *store).await?;
+    let answer = instance.call_run(&mut *store, input).await?;
+    let limit = store.data().job.limits.output_bytes;
+    Ok(match answer {
+        Ok(text) if text.len() as u64 > limit => {
+            return Err(Ended::bound(ErrorCode::OutputLimit, "output_bytes", limit).into());
+        }
+        Ok(text) => serde_json::from_str(&text).map_err(|error| Failure {
+            code: ErrorCode::ExecutorFailed,
+            message: format!("the executor's result is not JSON: {error}"),
+            detail: None,
+            retryable: false,
+        }),
+        Err(failure) => Err(Failure {
+            code: ErrorCode::ExecutorFailed,
+            message: cut(failure.message, MESSAGE_BYTES),
+            detail: Some(detail(failure.code, failure.detail, limit)),
+            retryable: failure.persistence == Persistence::Transient,
+        }),
+    })
+}
+
+/// A failure's message is one sentence; what is longer belongs in its detail.
+const MESSAGE_BYTES: usize = 4_096;
+
+/// The executor's own code and detail. An object is kept as it is, with the code beside its fields.
+fn detail(code: String, detail: Option<String>, limit_bytes: u64) -> Value {
+    let code = cut(code, 64);
+    let detail = match detail {
+        Some(text) if text.len() as u64 > limit_bytes => {
+            Value::String(cut(text, usize::try_from(limit_bytes).unwrap_or(usize::MAX)))
+        }
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        None => return json!({ "code": code }),
+    };
+    match detail {
+        Value::Object(mut fields) => {
+            fields.entry("code").or_insert(Value::String(code));
+            Value::Object(fields)
+        }
+        other => json!({ "code": code, "detail": other }),
+    }
+}
+
+/// Cuts a text to so many bytes at most, between two characters.
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
+}

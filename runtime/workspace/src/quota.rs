@@ -1,0 +1,208 @@
+//! How much lies in a workspace, counted as the guest changes it.
+//!
+//! Every change that a guest makes goes through one file-system host, so counting growth there is exact
+//! and needs no scan. A file that was unlinked while open still takes room until its last handle is
+//! closed, and is counted until then.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Identifies a file while it exists: device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// The device.
+    pub device: u64,
+    /// The inode on it.
+    pub inode: u64,
+}
+
+/// A bound of the workspace that would be exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the workspace may hold {value} {unit}", unit = if *.limit == "workspace_bytes" { "bytes" } else { "files" })]
+pub struct Exceeded {
+    /// `workspace_bytes` or `workspace_files`.
+    pub limit: &'static str,
+    /// Its value.
+    pub value: u64,
+}
+
+/// The account of one workspace. Cheap to clone; clones share it.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    limit_bytes: u64,
+    limit_files: u64,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: u64,
+    files: u64,
+    /// Files with an open handle, or whose size changed while one was open.
+    open: HashMap<FileId, Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    handles: u32,
+    /// Bytes to give back when the last handle is closed: it was unlinked.
+    unlinked_bytes: Option<u64>,
+}
+
+impl Quota {
+    /// Opens an account for an empty workspace.
+    pub fn new(limit_bytes: u64, limit_files: u64) -> Self {
+        Self { limit_bytes, limit_files, state: Arc::default() }
+    }
+
+    /// Returns the bytes that lie in the workspace.
+    pub fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// Returns the files, directories and links that lie in the workspace.
+    pub fn files(&self) -> u64 {
+        self.lock().files
+    }
+
+    /// Counts that a file changes its size. Call it before the change where it grows.
+    ///
+    /// # Errors
+    /// When the workspace would hold too many bytes; nothing is counted then.
+    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Exceeded> {
+        let mut state = self.lock();
+        let bytes = state.bytes.saturating_sub(from_bytes).saturating_add(to_bytes);
+        if to_bytes > from_bytes && bytes > self.limit_bytes {
+            return Err(Exceeded { limit: "workspace_bytes", value: self.limit_bytes });
+        }
+        state.bytes = bytes;
+        Ok(())
+    }
+
+    /// Counts a new directory entry. Call it before it is made.
+    ///
+    /// # Errors
+    /// When the workspace would hold too many entries; nothing is counted then.
+    pub fn add_entry(&self) -> Result<(), Exceeded> {
+        let mut state = self.lock();
+        if state.files >= self.limit_files {
+            return Err(Exceeded { limit: "workspace_files", value: self.limit_files });
+        }
+        state.files += 1;
+        Ok(())
+    }
+
+    /// Counts that a directory entry is gone, or was not made after all.
+    pub fn remove_entry(&self) {
+        let mut state = self.lock();
+        state.files = state.files.saturating_sub(1);
+    }
+
+    /// Counts that a file lost its last name. Its bytes are given back once no handle is open.
+    pub fn unlink(&self, file: FileId, size_bytes: u64) {
+        let mut state = self.lock();
+        match state.open.get_mut(&file) {
+            Some(open) if open.handles > 0 => open.unlinked_bytes = Some(size_bytes),
+            _ => state.bytes = state.bytes.saturating_sub(size_bytes),
+        }
+    }
+
+    /// Counts a handle on a file, until what is returned is dropped.
+    pub fn open(&self, file: FileId) -> OpenFile {
+        self.lock().open.entry(file).or_default().handles += 1;
+        OpenFile { quota: self.clone(), file }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// A handle on a file, for as long as this lives.
+#[derive(Debug)]
+pub struct OpenFile {
+    quota: Quota,
+    file: FileId,
+}
+
+impl OpenFile {
+    /// Returns which file it is.
+    pub fn file(&self) -> FileId {
+        self.file
+    }
+
+    /// Counts that the file changes its size through this handle.
+    ///
+    /// # Errors
+    /// As [`Quota::resize`].
+    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Exceeded> {
+        self.quota.resize(from_bytes, to_bytes)?;
+        let mut state = self.quota.lock();
+        if let Some(Open { unlinked_bytes: Some(bytes), .. }) = state.open.get_mut(&self.file) {
+            *bytes = to_bytes;
+        }
+        Ok(())
+    }
+}
+
+impl Clone for OpenFile {
+    fn clone(&self) -> Self {
+        self.quota.open(self.file)
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        let mut state = self.quota.lock();
+        let Some(open) = state.open.get_mut(&self.file) else { return };
+        open.handles -= 1;
+        if open.handles == 0 {
+            let given_back = open.unlinked_bytes.unwrap_or(0);
+            state.open.remove(&self.file);
+            state.bytes = state.bytes.saturating_sub(given_back);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: FileId = FileId { device: 1, inode: 2 };
+
+    #[test]
+    fn growth_over_the_limit_is_refused_and_not_counted() {
+        let quota = Quota::new(100, 10);
+        quota.resize(0, 80).unwrap();
+        let refused = quota.resize(0, 21).unwrap_err();
+        assert_eq!(refused, Exceeded { limit: "workspace_bytes", value: 100 });
+        assert_eq!(quota.bytes(), 80);
+        quota.resize(80, 0).unwrap();
+        quota.resize(0, 100).unwrap();
+    }
+
+    #[test]
+    fn an_unlinked_file_counts_until_its_last_handle_is_closed() {
+        let quota = Quota::new(100, 10);
+        let first = quota.open(FILE);
+        let second = first.clone();
+        first.resize(0, 60).unwrap();
+        quota.unlink(FILE, 60);
+        assert_eq!(quota.bytes(), 60);
+        second.resize(60, 90).unwrap();
+        drop(first);
+        assert_eq!(quota.bytes(), 90, "a handle is still open");
+        drop(second);
+        assert_eq!(quota.bytes(), 0);
+    }
+
+    #[test]
+    fn entries_are_bounded() {
+        let quota = Quota::new(100, 2);
+        quota.add_entry().unwrap();
+        quota.add_entry().unwrap();
+        assert_eq!(quota.add_entry().unwrap_err().limit, "workspace_files");
+        quota.remove_entry();
+        quota.add_entry().unwrap();
+    }
+}

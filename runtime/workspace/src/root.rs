@@ -1,0 +1,200 @@
+//! The directories themselves, reached through capability handles.
+
+use std::io;
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt};
+
+use crate::Globs;
+
+/// How deep a walk follows directories. Deeper ones are passed over: their paths are longer than any
+/// system call takes.
+const WALK_DEPTH: usize = 64;
+
+/// Why a workspace can't be made or read.
+#[derive(Debug, thiserror::Error)]
+#[error("use the workspace: {0}")]
+pub struct WorkspaceError(#[from] io::Error);
+
+/// The directory that all workspaces lie in.
+#[derive(Debug)]
+pub struct Workspaces {
+    root: Dir,
+}
+
+impl Workspaces {
+    /// Opens the directory, making it where it is missing. Everything in it belongs to workspaces.
+    ///
+    /// # Errors
+    /// When it can't be made or opened.
+    pub fn open(path: &Path) -> Result<Self, WorkspaceError> {
+        Dir::create_ambient_dir_all(path, ambient_authority())?;
+        Ok(Self { root: Dir::open_ambient_dir(path, ambient_authority())? })
+    }
+
+    /// Removes every workspace that an earlier process left behind, and says how many there were.
+    ///
+    /// # Errors
+    /// When one can't be removed.
+    pub fn collect_leftovers(&self) -> Result<usize, WorkspaceError> {
+        let mut removed = 0;
+        for entry in self.root.entries()? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                self.root.remove_dir_all(entry.file_name())?;
+            } else {
+                self.root.remove_file(entry.file_name())?;
+            }
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Makes an empty workspace. It is removed when what is returned is dropped.
+    ///
+    /// # Errors
+    /// When it is there already or can't be made.
+    pub fn create(&self, name: &str) -> Result<Workspace, WorkspaceError> {
+        self.root.create_dir(name)?;
+        let dir = self.root.open_dir(name)?;
+        Ok(Workspace { parent: self.root.try_clone()?, dir, name: name.to_owned() })
+    }
+}
+
+/// One task's directory, removed on drop.
+#[derive(Debug)]
+pub struct Workspace {
+    parent: Dir,
+    dir: Dir,
+    name: String,
+}
+
+/// A regular file that a walk found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Relative to the workspace, with `/` between its parts.
+    pub path: String,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+impl Workspace {
+    /// Returns a handle of the directory, to give to the guest's file-system host.
+    ///
+    /// # Errors
+    /// When the handle can't be duplicated.
+    pub fn handle(&self) -> Result<std::fs::File, WorkspaceError> {
+        Ok(self.dir.try_clone()?.into_std_file())
+    }
+
+    /// Finds the regular files that the globs name, sorted by path. Symbolic links are not followed.
+    ///
+    /// # Errors
+    /// When a directory can't be read.
+    pub fn find(&self, globs: &Globs) -> Result<Vec<Found>, WorkspaceError> {
+        let mut found = Vec::new();
+        if !globs.is_empty() {
+            walk(&self.dir, "", WALK_DEPTH, globs, &mut found)?;
+            found.sort_by(|a, b| a.path.cmp(&b.path));
+        }
+        Ok(found)
+    }
+
+    /// Opens a regular file for reading. No part of the path may be a symbolic link that leads out.
+    ///
+    /// # Errors
+    /// When there is no such file, it is not a regular one, or it lies outside.
+    pub fn open_file(&self, path: &str) -> Result<(std::fs::File, u64), WorkspaceError> {
+        use cap_std::fs::{OpenOptions, OpenOptionsExt};
+        // Not to wait for a writer where the guest planted a named pipe.
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(NONBLOCK);
+        let file = self.dir.open_with(path, &options)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file").into());
+        }
+        Ok((file.into_std(), metadata.size()))
+    }
+}
+
+/// `O_NONBLOCK` on Linux, on the architectures that Errand runs on.
+const NONBLOCK: i32 = 0o4000;
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // What can't be removed now is collected at the next start.
+        let _ = self.parent.remove_dir_all(&self.name);
+    }
+}
+
+fn walk(
+    dir: &Dir,
+    at: &str,
+    depth: usize,
+    globs: &Globs,
+    found: &mut Vec<Found>,
+) -> io::Result<()> {
+    for entry in dir.entries()? {
+        let entry = entry?;
+        // A name that is not UTF-8 can be neither globbed nor served.
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
+        let kind = entry.file_type()?;
+        if kind.is_dir() && depth > 0 {
+            walk(&dir.open_dir(&name)?, &path, depth - 1, globs, found)?;
+        } else if kind.is_file() && globs.matches(&path) {
+            found.push(Found { path, size_bytes: entry.metadata()?.size() });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn workspaces() -> (tempfile::TempDir, Workspaces) {
+        let root = tempfile::tempdir().unwrap();
+        let workspaces = Workspaces::open(&root.path().join("ws")).unwrap();
+        (root, workspaces)
+    }
+
+    #[test]
+    fn only_what_the_globs_name_is_found_and_links_are_not_followed() {
+        let (_root, workspaces) = workspaces();
+        let workspace = workspaces.create("a").unwrap();
+        workspace.dir.create_dir_all("out/deep").unwrap();
+        workspace.dir.write("out/deep/x.txt", "x").unwrap();
+        workspace.dir.write("other.txt", "o").unwrap();
+        workspace.dir.symlink("other.txt", "out/link.txt").unwrap();
+        workspace.dir.symlink("..", "out/up").unwrap();
+        let found = workspace.find(&Globs::new(&["out/**".into()]).unwrap()).unwrap();
+        assert_eq!(found, [Found { path: "out/deep/x.txt".into(), size_bytes: 1 }]);
+    }
+
+    #[test]
+    fn a_link_out_of_the_workspace_opens_nothing() {
+        let (root, workspaces) = workspaces();
+        std::fs::write(root.path().join("secret"), "secret").unwrap();
+        let workspace = workspaces.create("a").unwrap();
+        workspace.dir.symlink("../../secret", "leak").unwrap();
+        workspace.dir.write("fine", "fine").unwrap();
+        assert!(workspace.open_file("leak").is_err());
+        assert!(workspace.open_file("../../secret").is_err());
+        let mut text = String::new();
+        workspace.open_file("fine").unwrap().0.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "fine");
+    }
+
+    #[test]
+    fn a_workspace_is_gone_when_dropped_and_leftovers_are_collected() {
+        let (root, workspaces) = workspaces();
+        drop(workspaces.create("a").unwrap());
+        std::mem::forget(workspaces.create("b").unwrap());
+        assert_eq!(workspaces.collect_leftovers().unwrap(), 1);
+        assert_eq!(std::fs::read_dir(root.path().join("ws")).unwrap().count(), 0);
+    }
+}
