@@ -9,10 +9,10 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig,
 };
 
-/// Stack that a guest may use, in bytes: enough for CPython's own recursion limit.
-const WASM_STACK_BYTES: usize = 1 << 20;
+/// Stack that a guest may use, in bytes: with less, deep recursion in CPython traps before it can raise.
+const WASM_STACK_BYTES: usize = 4 << 20;
 /// The fiber's stack: the guest's and, above it, what host calls need.
-const FIBER_STACK_BYTES: usize = 2 << 20;
+const FIBER_STACK_BYTES: usize = 5 << 20;
 /// The largest memory that a task can be allowed.
 pub(crate) const MAX_MEMORY_BYTES: usize = 4 << 30;
 /// Elements that one table may have; CPython needs about 15,000.

@@ -15,7 +15,7 @@ use crate::admission::{self, Admission};
 use crate::config::{self, Allocation};
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::host;
-use crate::run::{self, Surroundings};
+use crate::run::{self, Local, Surroundings};
 
 /// How an engine is set up.
 pub struct EngineOptions {
@@ -101,6 +101,17 @@ impl Engine {
         admission::known(&self.executors.path(digest))
     }
 
+    /// Performs one run on a person's own machine.
+    pub async fn run_local(&self, job: Job, host: Arc<dyn RunHost>, local: Local) -> Outcome {
+        let Ok(_instance) = self.instances.acquire().await else {
+            return Outcome::Interrupted(errand_core::InterruptReason::Drain);
+        };
+        match self.load(&job).await {
+            Ok(loaded) => run::run(&self.around, loaded, job, host, local).await,
+            Err(failure) => Outcome::Failed(failure),
+        }
+    }
+
     async fn load(&self, job: &Job) -> Result<Loaded, Failure> {
         let digest = job.executor.digest;
         let failed = |code, message| Failure { code, message, detail: None, retryable: false };
@@ -141,15 +152,7 @@ impl Runner for Engine {
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let Ok(_instance) = self.instances.acquire().await else {
-                return Outcome::Interrupted(errand_core::InterruptReason::Drain);
-            };
-            match self.load(&job).await {
-                Ok(loaded) => run::run(&self.around, loaded, job, host).await,
-                Err(failure) => Outcome::Failed(failure),
-            }
-        })
+        Box::pin(self.run_local(job, host, Local::default()))
     }
 
     fn compatibility(&self) -> &str {

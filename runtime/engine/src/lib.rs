@@ -21,3 +21,5 @@ mod state;
 pub use admission::child::main as compile_child;
 pub use config::Allocation;
 pub use engine::{Engine, EngineError, EngineOptions};
+pub use host::filesystem::SeedFile;
+pub use run::Local;

@@ -40,7 +40,6 @@ pub(crate) struct RunState {
 }
 
 /// What a program is started with.
-#[derive(Debug, Default)]
 pub(crate) struct Invocation {
     /// Its arguments, the program's name first.
     pub(crate) args: Vec<String>,
@@ -48,6 +47,13 @@ pub(crate) struct Invocation {
     pub(crate) env: Vec<(String, String)>,
     /// Its standard input.
     pub(crate) stdin: Input,
+}
+
+impl Invocation {
+    /// A start without arguments and environment.
+    pub(crate) fn bare(stdin: Input) -> Self {
+        Self { args: Vec::new(), env: Vec::new(), stdin }
+    }
 }
 
 impl RunState {

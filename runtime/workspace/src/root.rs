@@ -88,6 +88,14 @@ impl Workspace {
         Ok(self.dir.try_clone()?.into_std_file())
     }
 
+    /// Writes a file before the guest starts. Directories on its way must be there.
+    ///
+    /// # Errors
+    /// When it can't be written, or its path leads out.
+    pub fn write_file(&self, path: &str, bytes: &[u8]) -> Result<(), WorkspaceError> {
+        Ok(self.dir.write(path, bytes)?)
+    }
+
     /// Finds the regular files that the globs name, sorted by path. Symbolic links are not followed.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::executors::{Loaded, prepare};
 use crate::fuel::FuelGauge;
 use crate::host;
 use crate::host::filesystem::Files;
-use crate::host::stdio::Stdio;
+use crate::host::stdio::{Input, Stdio};
 use crate::state::{Invocation, RunState};
 
 /// Fuel for `describe`: about a second.
@@ -198,7 +198,7 @@ fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<R
     let fuel = FuelGauge::new(limits.fuel, host.clone());
     let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
     let files = Files::new(None, String::new(), &job.workspace, 0, fuel.clone())?;
-    let invocation = Invocation::default();
+    let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
     let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
     let mut store = Store::try_new(engine, state)?;
     store.limiter(|state| &mut state.memory);

@@ -17,13 +17,19 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
+use crate::host::filesystem::streams::HeldInput;
 
 /// What a guest may write in one call.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// What a guest reads from standard input.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Input(pub(crate) Bytes);
+#[derive(Clone)]
+pub(crate) enum Input {
+    /// These bytes.
+    Bytes(Bytes),
+    /// What this process reads, as it comes: for a local run.
+    Inherited(FuelGauge),
+}
 
 impl IsTerminal for Input {
     fn is_terminal(&self) -> bool {
@@ -33,7 +39,13 @@ impl IsTerminal for Input {
 
 impl StdinStream for Input {
     fn p2_stream(&self) -> Box<dyn InputStream> {
-        Box::new(MemoryInputPipe::new(self.0.clone()))
+        match self {
+            Self::Bytes(bytes) => Box::new(MemoryInputPipe::new(bytes.clone())),
+            Self::Inherited(fuel) => {
+                let stdin = wasmtime_wasi::cli::stdin().p2_stream();
+                Box::new(HeldInput::new(stdin, None, fuel.clone()))
+            }
+        }
     }
 
     fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {

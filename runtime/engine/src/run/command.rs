@@ -19,12 +19,14 @@ use crate::state::{Invocation, RunState};
 #[serde(default, deny_unknown_fields)]
 struct CommandInput {
     args: Vec<String>,
-    stdin: String,
+    stdin: Option<String>,
     env: BTreeMap<String, String>,
 }
 
 /// Reads a task's input as what a program is started with.
-pub(super) fn invocation(job: &Job) -> Result<Invocation, Failure> {
+///
+/// Without a `stdin` of its own it reads `otherwise`.
+pub(super) fn invocation(job: &Job, otherwise: Input) -> Result<Invocation, Failure> {
     let input = match &*job.input {
         Value::Null => CommandInput::default(),
         given => CommandInput::deserialize(given).map_err(|error| Failure {
@@ -38,7 +40,7 @@ pub(super) fn invocation(job: &Job) -> Result<Invocation, Failure> {
     Ok(Invocation {
         args: std::iter::once(program).chain(input.args).collect(),
         env: input.env.into_iter().collect(),
-        stdin: Input(Bytes::from(input.stdin)),
+        stdin: input.stdin.map_or(otherwise, |text| Input::Bytes(Bytes::from(text))),
     })
 }
 

@@ -6,6 +6,7 @@ mod native;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
 use errand_workspace::{Globs, Workspaces};
 use serde_json::Value;
@@ -15,8 +16,8 @@ use crate::config::YIELD_FUEL;
 use crate::ended::{Ended, outcome_of};
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
-use crate::host::filesystem::Files;
-use crate::host::stdio::Stdio;
+use crate::host::filesystem::{Files, SeedFile};
+use crate::host::stdio::{Input, Stdio};
 use crate::keep::{self, Destination, KeepError};
 use crate::state::{Invocation, RunState};
 
@@ -30,29 +31,45 @@ pub(crate) struct Surroundings {
     pub(crate) blobs: Destination,
 }
 
+/// What a run on a person's own machine adds to its job.
+#[derive(Debug, Clone, Default)]
+pub struct Local {
+    /// Files that the workspace starts with.
+    pub files: Vec<SeedFile>,
+    /// Whether the guest reads this process's standard input.
+    pub inherit_stdin: bool,
+}
+
 /// Performs a run.
 pub(crate) async fn run(
     around: &Surroundings,
     loaded: Loaded,
     job: Job,
     host: Arc<dyn RunHost>,
+    local: Local,
 ) -> Outcome {
     let job = Arc::new(job);
+    let fuel = FuelGauge::new(job.limits.fuel, host.clone());
+    let stdin = match local.inherit_stdin {
+        true => Input::Inherited(fuel.clone()),
+        false => Input::Bytes(Bytes::new()),
+    };
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
-            let run = match Run::new(around, job, host, Invocation::default(), false) {
+            let invocation = Invocation::bare(stdin);
+            let run = match Run::new(around, job, host, fuel, invocation, local.files, false) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
             run.drive(async |store| native::call(&executor, store, &input).await).await
         }
         Loaded::Command(program) => {
-            let invocation = match command::invocation(&job) {
+            let invocation = match command::invocation(&job, stdin) {
                 Ok(invocation) => invocation,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let run = match Run::new(around, job, host, invocation, true) {
+            let run = match Run::new(around, job, host, fuel, invocation, local.files, true) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -76,10 +93,11 @@ impl Run {
         around: &Surroundings,
         job: Arc<Job>,
         host: Arc<dyn RunHost>,
+        fuel: FuelGauge,
         invocation: Invocation,
+        files: Vec<SeedFile>,
         capture: bool,
     ) -> Result<Self, Ended> {
-        let fuel = FuelGauge::new(job.limits.fuel, host.clone());
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
         let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
         let files = Files::new(
@@ -88,7 +106,8 @@ impl Run {
             &job.workspace,
             job.limits.workspace_bytes,
             fuel.clone(),
-        )?;
+        )?
+        .with_seeds(files);
         let state = RunState::new(
             job.clone(),
             host,

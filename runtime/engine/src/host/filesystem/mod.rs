@@ -4,13 +4,14 @@
 //! file or makes an entry is counted before it happens, and ends the run at the bound.
 
 mod descriptor;
-mod streams;
+pub(crate) mod streams;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use errand_core::WorkspaceSource;
-use errand_workspace::{FileId, OpenFile, Quota, Workspace, Workspaces};
+use errand_workspace::{FileId, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{
     Descriptor, Dir, FsPerms, OpenMode, WasiFilesystemCtx, WasiFilesystemCtxView,
@@ -27,10 +28,20 @@ const MAX_FILES: u64 = 100_000;
 /// What an operation on a path is charged for, in fuel: about what it costs the host.
 const PATH_FUEL: u64 = 10_000;
 
+/// A file that a workspace starts with.
+#[derive(Debug, Clone)]
+pub struct SeedFile {
+    /// Its name, directly in the workspace.
+    pub path: String,
+    /// Its content.
+    pub bytes: Bytes,
+}
+
 /// The files of one run. The directory is made when the guest first looks for it.
 pub(crate) struct Files {
     workspaces: Option<Arc<Workspaces>>,
     name: String,
+    seeds: Vec<SeedFile>,
     workspace: Option<Workspace>,
     quota: Quota,
     fuel: FuelGauge,
@@ -51,7 +62,21 @@ impl Files {
             return Err(Ended::Host("this version starts workspaces empty alone".into()));
         }
         let quota = Quota::new(limit_bytes, MAX_FILES);
-        Ok(Self { workspaces, name, workspace: None, quota, fuel, open: HashMap::new() })
+        Ok(Self {
+            workspaces,
+            name,
+            seeds: Vec::new(),
+            workspace: None,
+            quota,
+            fuel,
+            open: HashMap::new(),
+        })
+    }
+
+    /// Adds files that the workspace starts with.
+    pub(crate) fn with_seeds(mut self, seeds: Vec<SeedFile>) -> Self {
+        self.seeds = seeds;
+        self
     }
 
     /// Returns the workspace, where the guest ever looked for it.
@@ -63,8 +88,13 @@ impl Files {
         if self.workspace.is_none()
             && let Some(workspaces) = &self.workspaces
         {
-            let made =
-                workspaces.create(&self.name).map_err(|error| Ended::Host(error.to_string()))?;
+            let failed = |error: WorkspaceError| Ended::Host(error.to_string());
+            let made = workspaces.create(&self.name).map_err(failed)?;
+            for seed in self.seeds.drain(..) {
+                self.quota.add_entry()?;
+                self.quota.resize(0, seed.bytes.len() as u64)?;
+                made.write_file(&seed.path, &seed.bytes).map_err(failed)?;
+            }
             self.workspace = Some(made);
         }
         Ok(self.workspace.as_ref())

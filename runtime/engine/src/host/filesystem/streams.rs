@@ -13,15 +13,15 @@ use wasmtime_wasi::p2::{
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 
-/// A stream that reads a file.
-pub(super) struct HeldInput {
+/// A stream that reads a file, or standard input.
+pub(crate) struct HeldInput {
     inner: DynInputStream,
     _open: Option<OpenFile>,
     fuel: FuelGauge,
 }
 
 impl HeldInput {
-    pub(super) fn new(inner: DynInputStream, open: Option<OpenFile>, fuel: FuelGauge) -> Self {
+    pub(crate) fn new(inner: DynInputStream, open: Option<OpenFile>, fuel: FuelGauge) -> Self {
         Self { inner, _open: open, fuel }
     }
 
@@ -39,6 +39,7 @@ impl InputStream for HeldInput {
     }
 
     async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
+        let _waiting = self.fuel.waiting();
         let bytes = self.inner.blocking_read(size).await?;
         self.charge(bytes)
     }

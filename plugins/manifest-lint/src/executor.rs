@@ -1,0 +1,66 @@
+//! The edge to the host: reads the task's input, reports progress, leaves the report as an artifact.
+
+use crate::input::{INPUT_SCHEMA, OUTPUT_SCHEMA};
+use crate::{Input, Report};
+use bindings::errand::task::artifacts::{self, Description};
+use bindings::errand::task::execution::Persistence;
+use bindings::errand::task::progress;
+use bindings::errand::task::types::{Error, Level};
+use bindings::{Descriptor, Failure, Guest};
+
+#[expect(unsafe_code, reason = "generated")]
+mod bindings {
+    use super::Executor;
+    wit_bindgen::generate!({ world: "executor", path: "../../wit", generate_all });
+    export!(Executor);
+}
+
+const REPORT_FILE: &str = "report.md";
+
+struct Executor;
+
+impl Guest for Executor {
+    fn describe() -> Descriptor {
+        Descriptor {
+            description: "Checks Kubernetes manifests for what breaks good practice.".to_owned(),
+            input_schema: INPUT_SCHEMA.to_owned(),
+            output_schema: OUTPUT_SCHEMA.to_owned(),
+        }
+    }
+
+    fn run(input: String) -> Result<String, Failure> {
+        let input =
+            Input::from_json(&input).map_err(|error| permanent(error.code, error.message))?;
+        let report = crate::lint(&input.files, &input.options, |done, total, document| {
+            progress::report(done, Some(total), Some(document));
+        });
+        leave_report(&report)?;
+        serde_json::to_string(&report).map_err(|error| permanent("internal", error.to_string()))
+    }
+}
+
+/// Writes the report for people and keeps it.
+fn leave_report(report: &Report) -> Result<(), Failure> {
+    std::fs::write(format!("/workspace/{REPORT_FILE}"), report.to_markdown()).map_err(|error| {
+        Failure {
+            code: "report_not_written".to_owned(),
+            message: format!("the report could not be written: {error}"),
+            detail: None,
+            persistence: Persistence::Transient,
+        }
+    })?;
+    let description = Description {
+        media_type: Some("text/markdown".to_owned()),
+        text: Some("What was found, for a person".to_owned()),
+    };
+    match artifacts::publish(REPORT_FILE, &description) {
+        // The file is in the workspace, where the request's `artifacts` can name it.
+        Ok(()) | Err(Error::Unsupported(_)) => {}
+        Err(error) => progress::log(Level::Warn, &format!("the report was not kept: {error:?}")),
+    }
+    Ok(())
+}
+
+fn permanent(code: &str, message: String) -> Failure {
+    Failure { code: code.to_owned(), message, detail: None, persistence: Persistence::Permanent }
+}

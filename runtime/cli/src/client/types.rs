@@ -1,0 +1,164 @@
+//! What the client understands of the server's answers: as little as it shows, and lenient.
+
+use std::collections::BTreeMap;
+
+use errand_core::{ErrorCode, ExecutorKind, Status, WaitingFor};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A list, or a part of one.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Items<T> {
+    pub(crate) items: Vec<T>,
+    #[serde(default)]
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// A list as it is passed on: each item as it came.
+#[derive(Debug, Serialize)]
+pub(crate) struct RawItems {
+    pub(crate) items: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// A task.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) id: String,
+    pub(crate) namespace: String,
+    pub(crate) executor: String,
+    #[serde(default)]
+    pub(crate) function: Option<String>,
+    pub(crate) status: Status,
+    #[serde(default)]
+    pub(crate) waiting_for: Option<WaitingFor>,
+    pub(crate) attempt: u32,
+    #[serde(default)]
+    pub(crate) priority: i32,
+    #[serde(default)]
+    pub(crate) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) parent_id: Option<String>,
+    #[serde(default)]
+    pub(crate) context_id: Option<String>,
+    #[serde(default)]
+    pub(crate) progress: Progress,
+    #[serde(default)]
+    pub(crate) output: Option<Box<RawValue>>,
+    #[serde(default)]
+    pub(crate) error: Option<TaskError>,
+    pub(crate) created_at: Timestamp,
+    #[serde(default)]
+    pub(crate) started_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) finished_at: Option<Timestamp>,
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Progress {
+    pub(crate) fuel_used: u64,
+    pub(crate) fuel_limit: u64,
+    pub(crate) done: Option<u64>,
+    pub(crate) total: Option<u64>,
+    pub(crate) message: Option<String>,
+}
+
+/// How a task failed.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TaskError {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) detail: Option<Value>,
+    pub(crate) attempt: u32,
+    #[serde(default)]
+    pub(crate) retryable: bool,
+}
+
+/// An entry of a task's log.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Event {
+    pub(crate) seq: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) by: String,
+    pub(crate) attempt: u32,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) data: Value,
+}
+
+impl Event {
+    /// Tells whether a task rests after this event.
+    pub(crate) fn is_terminal(&self) -> bool {
+        matches!(self.kind.as_str(), "completed" | "failed" | "cancelled")
+    }
+}
+
+/// A file that a task left.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Artifact {
+    pub(crate) path: String,
+    pub(crate) size_bytes: u64,
+    pub(crate) blake3: String,
+    pub(crate) media_type: String,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+}
+
+/// An executor: what was uploaded last under a name.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Executor {
+    pub(crate) name: String,
+    pub(crate) digest: String,
+    pub(crate) kind: ExecutorKind,
+    pub(crate) size_bytes: u64,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) functions: Vec<Function>,
+    #[serde(default)]
+    pub(crate) uploaded_at: Option<Timestamp>,
+    /// All uploads under the name, newest last, where one executor is shown.
+    #[serde(default)]
+    pub(crate) versions: Vec<Version>,
+}
+
+/// One upload.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) digest: String,
+    pub(crate) uploaded_at: Timestamp,
+}
+
+/// A function of an executor.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Function {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    pub(crate) input_schema: Value,
+}
+
+/// An access token, or what is told of one afterwards.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Token {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    #[serde(default)]
+    pub(crate) rights: Vec<String>,
+    #[serde(default)]
+    pub(crate) created_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) expires_at: Option<Timestamp>,
+    /// The secret, in the answer to its creation alone.
+    #[serde(default)]
+    pub(crate) token: Option<String>,
+}

@@ -1,0 +1,34 @@
+//! `errand delete`: removes ended tasks.
+
+use clap::Args;
+
+use super::for_each;
+use crate::cli::GlobalArgs;
+use crate::client::{Client, Route};
+use crate::data_dir::TokenFile;
+use crate::errors::{Exit, Result};
+use crate::output;
+
+/// Removes ended tasks with all that belongs to them
+///
+/// Their logs, results and artifacts are gone for good. A task that has not ended is refused: cancel it
+/// first.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  errand delete 01kapq3v5d0000000000000001
+  errand list --status completed --limit 0 --json | jq -r '.items[].id' | xargs errand delete")]
+pub(crate) struct DeleteArgs {
+    /// The tasks
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+}
+
+pub(crate) fn run(args: &DeleteArgs, globals: &GlobalArgs) -> Result<Exit> {
+    let client = Client::connect(globals, TokenFile::Agent)?;
+    for_each(&args.ids, |id| {
+        client.delete(Route::new("/v1/tasks").segment(id))?;
+        output::note(format_args!("{id} is deleted"));
+        Ok(())
+    })
+}

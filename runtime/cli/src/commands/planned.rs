@@ -1,0 +1,106 @@
+//! The commands that are documented and not there yet. Each is in the help, and says that it is
+//! unsupported instead of doing half of what it promises.
+
+use std::ffi::OsString;
+
+use clap::{Args, Subcommand};
+
+use crate::errors::CommandError;
+
+/// A command of a later version.
+#[derive(Subcommand)]
+pub(crate) enum PlannedCommand {
+    /// Runs workers alone, on a shared store
+    #[command(override_usage = "errand worker [OPTIONS]")]
+    Worker(Rest),
+    /// Sends a signal to a waiting task
+    #[command(override_usage = "errand signal ID NAME [JSON]")]
+    Signal(Rest),
+    /// Lists what waits for a person's decision
+    #[command(override_usage = "errand approvals [--json]")]
+    Approvals(Rest),
+    /// Approves what a task asks for
+    #[command(override_usage = "errand approve APPROVAL [--comment TEXT] [--values JSON]")]
+    Approve(Rest),
+    /// Denies what a task asks for
+    #[command(override_usage = "errand deny APPROVAL [--comment TEXT]")]
+    Deny(Rest),
+    /// Shows what a task changed in its workspace
+    #[command(override_usage = "errand diff ID")]
+    Diff(Rest),
+    /// Writes a task's changes back
+    #[command(override_usage = "errand apply ID [--branch NAME] [--force]")]
+    Apply(Rest),
+    /// Submits a task that starts from another's workspace
+    #[command(override_usage = "errand fork ID [OPTIONS]")]
+    Fork(Rest),
+    /// Runs tasks at set times
+    #[command(override_usage = "errand schedule add|list|show|remove|pause|resume")]
+    Schedule(Rest),
+    /// Serves agents over MCP on standard input and output
+    #[command(override_usage = "errand mcp [install CLIENT]")]
+    Mcp(Rest),
+    /// Writes everything to a file
+    #[command(override_usage = "errand backup FILE")]
+    Backup(Rest),
+    /// Reads everything from a file
+    #[command(override_usage = "errand restore FILE")]
+    Restore(Rest),
+}
+
+/// Arguments of a later version, taken as they come.
+#[derive(Args)]
+#[command(after_help = "This version does not have this command: it answers `unsupported`.")]
+pub(crate) struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+impl PlannedCommand {
+    /// Makes the error that says what is missing.
+    pub(crate) fn unsupported(&self) -> CommandError {
+        let (name, missing) = match self {
+            Self::Worker(_) => ("worker", "a store that several machines share"),
+            Self::Signal(_) => ("signal", "tasks that wait for signals"),
+            Self::Approvals(_) => ("approvals", "approvals"),
+            Self::Approve(_) => ("approve", "approvals"),
+            Self::Deny(_) => ("deny", "approvals"),
+            Self::Diff(_) => ("diff", "workspaces that start from files"),
+            Self::Apply(_) => ("apply", "workspaces that start from files"),
+            Self::Fork(_) => ("fork", "workspaces that start from another task's"),
+            Self::Schedule(_) => ("schedule", "schedules"),
+            Self::Mcp(_) => ("mcp", "the MCP server"),
+            Self::Backup(_) => ("backup", "the export of a store"),
+            Self::Restore(_) => ("restore", "the import of a store"),
+        };
+        CommandError::unsupported(format_args!(
+            "`errand {name}` needs {missing}, which this version lacks"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::cli::Cli;
+    use crate::commands::Command;
+    use crate::errors::Exit;
+
+    #[test]
+    fn a_planned_command_takes_its_documented_arguments_and_is_unsupported() {
+        for line in [
+            "errand approve 01kapq --comment fine --values {}",
+            "errand fork 01kapq --input {}",
+            "errand mcp install claude",
+            "errand worker --store postgres://x",
+        ] {
+            let cli =
+                Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+            let Command::Planned(command) = cli.command else { panic!("{line} is not planned") };
+            let error = command.unsupported();
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(error.message().starts_with("unsupported: "), "{}", error.message());
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `errand serve`: the server with its workers.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+use crate::cli::GlobalArgs;
+use crate::errors::{Exit, Result};
+use crate::serve;
+
+/// Runs the server with its workers and its own store
+///
+/// Prints `listening on http://HOST:PORT` once it accepts requests. SIGTERM or SIGINT stop it: running
+/// tasks get time to end, the rest goes back to the queue. Each option can stand in the configuration
+/// file under the same name; the command line comes first, then the environment, then the file.
+#[derive(Args, Debug, Default)]
+#[command(after_help = "\
+Examples:
+  errand serve
+  errand serve --listen 127.0.0.1:0 --data /tmp/errand
+  errand serve --listen 0.0.0.0:7420 --tls-cert cert.pem --tls-key key.pem")]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 picks a free one [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "HOST:PORT", env = "ERRAND_LISTEN")]
+    pub(crate) listen: Option<String>,
+    /// The configuration file [default: `errand.toml` in the data directory, if it is there]
+    #[arg(long, value_name = "FILE", env = "ERRAND_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Tasks that run at once [default: one for each core]
+    #[arg(long, value_name = "N", env = "ERRAND_SLOTS")]
+    pub(crate) slots: Option<usize>,
+    /// Seconds that running tasks get when the server stops [default: 30]
+    #[arg(long, value_name = "SECONDS", env = "ERRAND_DRAIN")]
+    pub(crate) drain: Option<u64>,
+    /// The certificate chain for TLS, as PEM
+    #[arg(long, value_name = "FILE", env = "ERRAND_TLS_CERT")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key for TLS, as PEM
+    #[arg(long, value_name = "FILE", env = "ERRAND_TLS_KEY")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// A proxy in front speaks TLS with the clients
+    #[arg(long, env = "ERRAND_BEHIND_PROXY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) behind_proxy: Option<bool>,
+    /// A name that clients may call the server by; repeatable
+    #[arg(
+        long = "public-host",
+        value_name = "HOST",
+        env = "ERRAND_PUBLIC_HOST",
+        value_delimiter = ','
+    )]
+    pub(crate) public_host: Vec<String>,
+    /// A directory that workspaces may start from; repeatable; not in this version
+    #[arg(long = "allow-dir", value_name = "DIR", env = "ERRAND_ALLOW_DIR", value_delimiter = ',')]
+    pub(crate) allow_dir: Vec<PathBuf>,
+    /// How the log on standard error looks [default: human]
+    #[arg(long, value_name = "FORMAT", env = "ERRAND_LOG_FORMAT")]
+    pub(crate) log_format: Option<LogFormat>,
+    /// What the log says: a level, or directives as in `info,errand_scheduler=debug` [default: info]
+    #[arg(long, value_name = "FILTER", env = "ERRAND_LOG")]
+    pub(crate) log: Option<String>,
+}
+
+/// How the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// Lines for a person.
+    #[default]
+    Human,
+    /// Lines of JSON.
+    Json,
+}
+
+pub(crate) fn run(args: ServeArgs, globals: &GlobalArgs) -> Result<Exit> {
+    serve::run(args, globals)
+}

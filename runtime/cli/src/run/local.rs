@@ -1,0 +1,205 @@
+//! The run itself: an engine of its own in this process, one task, and the exit code that follows.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use errand_core::{
+    AttemptStart, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job, Limits,
+    Namespace, Outcome, Runner, Seed, TaskId, UnixMillis, WorkspaceSource,
+};
+use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
+use serde_json::{Value, json};
+
+use super::RunArgs;
+use super::host::Terminal;
+use super::plugin::Plugin;
+use crate::data_dir::DataDir;
+use crate::errors::{CommandError, Result};
+use crate::output;
+
+/// A limit was met.
+const LIMIT_MET: i32 = 124;
+/// Something went wrong on Errand's side.
+pub(super) const OUR_SIDE: u8 = 125;
+/// The program failed without an exit code of its own.
+const FAILED: i32 = 1;
+/// Nobody reads the output any more: 128 + SIGPIPE, as shells say it.
+const BROKEN_PIPE: i32 = 141;
+
+/// Runs the file and returns the exit code.
+pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
+    let plugin = Plugin::for_file(args.file())?;
+    data.create()?;
+    let compiled = data.path().join("compiled");
+    let engine = Engine::new(EngineOptions {
+        allocation: Allocation::OnDemand,
+        compiled: compiled.clone(),
+        workspaces: data.path().join("runs"),
+        compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
+        blobs: None,
+    })
+    .map_err(anyhow::Error::from)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)?;
+    let digest = plugin.digest(&compiled)?;
+    let profile = match engine.known(digest) {
+        Some(profile) => profile,
+        None => runtime.block_on(compile(&engine, &plugin))?,
+    };
+    let limits = args.limits();
+    let (input, local) = start(args, &plugin, &profile)?;
+    let job = Job {
+        task: TaskId::from_parts(0, rand::random()),
+        namespace: Namespace::default(),
+        attempt: 1,
+        executor: ExecutorRef { name: plugin.name, digest: profile.digest },
+        kind: profile.kind,
+        function: None,
+        input: Arc::new(input),
+        workspace: WorkspaceSource::Empty,
+        limits,
+        artifacts: Vec::new(),
+        start: AttemptStart { seed: Seed(rand::random()), base_time: now() },
+        parent_id: None,
+        context_id: None,
+    };
+    let (terminal, painter) = Terminal::start(limits.fuel);
+    let outcome = runtime.block_on(engine.run_local(job, terminal.clone(), local));
+    terminal.finish(painter);
+    conclude(outcome, plugin.is_program && profile.kind == ExecutorKind::Native)
+}
+
+async fn compile(engine: &Engine, plugin: &Plugin) -> Result<ExecutorProfile> {
+    if output::stderr_is_terminal() {
+        output::note(format_args!("compiling {}, once …", plugin.name));
+    }
+    let wasm = Bytes::from(plugin.read()?);
+    engine.admit(wasm).await.map_err(|error| {
+        CommandError::refused(format_args!("run `{}`: {error}", plugin.path.display()))
+    })
+}
+
+/// What the executor is given: by its kind, the file and its arguments.
+fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<(Value, Local)> {
+    let arguments = args.arguments_as_text()?;
+    if !plugin.is_program {
+        let name = args
+            .file()
+            .file_name()
+            .and_then(|name| name.to_str())
+            .ok_or_else(|| CommandError::usage("the file's name is not UTF-8"))?;
+        let seed = SeedFile {
+            path: name.to_owned(),
+            bytes: Bytes::from(crate::files::read_bytes(args.file())?),
+        };
+        let local = Local { files: vec![seed], inherit_stdin: true };
+        return Ok((json!({ "file": name, "args": arguments }), local));
+    }
+    let local = Local { files: Vec::new(), inherit_stdin: true };
+    match profile.kind {
+        ExecutorKind::Command => Ok((json!({ "args": arguments }), local)),
+        ExecutorKind::Native => {
+            let input = match arguments.as_slice() {
+                [] => Value::Null,
+                [input] => serde_json::from_str(input).map_err(|error| {
+                    CommandError::usage(format_args!("read the input: it is not JSON: {error}"))
+                })?,
+                _ => {
+                    return Err(CommandError::usage("this executor takes one argument: its input")
+                        .hint("quote the JSON: errand run x.wasm '{\"a\": 1}'"));
+                }
+            };
+            Ok((input, local))
+        }
+        ExecutorKind::Functions => Err(CommandError::unsupported("calling typed functions")),
+    }
+}
+
+/// Says what a person must know, and turns the outcome into an exit code.
+fn conclude(outcome: Outcome, prints_output: bool) -> Result<i32> {
+    match outcome {
+        Outcome::Completed(value) => {
+            if prints_output {
+                output::Output::stdout().json(&value)?;
+            }
+            Ok(0)
+        }
+        Outcome::Interrupted(_) => Ok(BROKEN_PIPE),
+        Outcome::Failed(failure) => Ok(failed(&failure)),
+    }
+}
+
+fn failed(failure: &Failure) -> i32 {
+    let exit_code = failure
+        .detail
+        .as_ref()
+        .and_then(|detail| detail["exit_code"].as_i64())
+        .and_then(|code| i32::try_from(code).ok());
+    if let (ErrorCode::ExecutorFailed, Some(code)) = (failure.code, exit_code) {
+        // The program has said itself what it had to say.
+        return code;
+    }
+    let message = output::for_stderr(&failure.message).into_owned();
+    let error = match failure.code {
+        ErrorCode::ExecutorFailed => CommandError::refused(message),
+        code => CommandError::refused(format_args!("{}: {message}", code.as_str())),
+    };
+    match hint(failure.code) {
+        Some(hint) => error.hint(hint).print(),
+        None => error.print(),
+    }
+    match failure.code {
+        ErrorCode::FuelExhausted
+        | ErrorCode::MemoryLimit
+        | ErrorCode::Timeout
+        | ErrorCode::WorkspaceLimit
+        | ErrorCode::OutputLimit => LIMIT_MET,
+        ErrorCode::Internal | ErrorCode::ExecutorMissing => OUR_SIDE.into(),
+        _ => FAILED,
+    }
+}
+
+/// Which flag raises a limit.
+fn hint(code: ErrorCode) -> Option<&'static str> {
+    match code {
+        ErrorCode::FuelExhausted => Some("give it more with `--fuel`, such as `--fuel 100T`"),
+        ErrorCode::MemoryLimit => Some("give it more with `--memory`, such as `--memory 1GiB`"),
+        ErrorCode::Timeout => Some("give it more with `--timeout`, such as `--timeout 1h`"),
+        _ => None,
+    }
+}
+
+impl RunArgs {
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        Limits {
+            fuel: self.fuel.unwrap_or(usual.fuel),
+            memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
+            timeout_ms: self
+                .timeout
+                .map_or(usual.timeout_ms, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            // A person may print as much as they like into their own terminal or file.
+            output_bytes: u64::MAX,
+            ..usual
+        }
+    }
+
+    fn arguments_as_text(&self) -> Result<Vec<&str>> {
+        self.arguments()
+            .iter()
+            .map(|argument| {
+                argument
+                    .to_str()
+                    .ok_or_else(|| CommandError::usage("an argument of the program is not UTF-8"))
+            })
+            .collect()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a local run starts at the present moment")]
+fn now() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixMillis(since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
+}

@@ -1,0 +1,141 @@
+//! `errand run`: runs a file now, in a sandbox, in this process and without a server.
+
+mod host;
+mod local;
+mod plugin;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::GlobalArgs;
+use crate::data_dir::DataDir;
+use crate::errors::{CommandError, Exit, Result};
+use crate::units;
+
+/// Runs a file now, in a sandbox, and follows it; needs no server
+///
+/// The program sees its arguments, its standard input and an empty workspace, and nothing else of this
+/// machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
+/// met, 125 that something went wrong on Errand's side.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  errand run script.py
+  errand run --timeout 10s --memory 64MiB program.wasm -- --flag value
+  echo data | errand run filter.js")]
+pub(crate) struct RunArgs {
+    /// What to run (.py, .js or .wasm), and arguments for it
+    #[arg(value_names = ["FILE", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
+    program: Vec<OsString>,
+    /// A directory to work on, copied on write; only `none` in this version
+    #[arg(long, value_name = "DIR|none", default_value = "none", hide_default_value = true)]
+    pub(crate) workspace: PathBuf,
+    /// Write the changes back at the end; not in this version
+    #[arg(long, conflicts_with = "diff")]
+    pub(crate) apply: bool,
+    /// Print the changes at the end; not in this version
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Fuel, about one unit per instruction [default: 10T]
+    #[arg(long, value_name = "N", value_parser = units::parse_fuel)]
+    pub(crate) fuel: Option<u64>,
+    /// Memory [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Time [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Allow requests to this host; repeatable; not in this version
+    #[arg(long, value_name = "HOST")]
+    pub(crate) allow_http: Vec<String>,
+}
+
+/// Runs the file, and ends the process with the program's exit code.
+pub(crate) fn run(args: &RunArgs, globals: &GlobalArgs) -> ExitCode {
+    if let Err(error) = args.check() {
+        return error.report();
+    }
+    match DataDir::locate(globals).and_then(|data| local::run(args, &data)) {
+        // Ends at once: unmapping the executor and stopping the runtime would cost as much as a short
+        // program does.
+        Ok(code) => std::process::exit(code),
+        Err(error) if matches!(error.exit(), Exit::Usage | Exit::NotFound) => error.report(),
+        Err(error) => {
+            error.print();
+            ExitCode::from(local::OUR_SIDE)
+        }
+    }
+}
+
+impl RunArgs {
+    /// Returns what to run.
+    pub(crate) fn file(&self) -> &Path {
+        self.program.first().expect("clap requires one").as_ref()
+    }
+
+    /// Returns the program's arguments.
+    pub(crate) fn arguments(&self) -> &[OsString] {
+        &self.program[1..]
+    }
+
+    /// Refuses what this version does not do yet.
+    fn check(&self) -> Result<()> {
+        let missing = if self.workspace.as_os_str() != "none" {
+            "`--workspace DIR`: workspaces start empty in this version"
+        } else if self.apply {
+            "`--apply` needs a workspace that starts from files"
+        } else if self.diff {
+            "`--diff` needs a workspace that starts from files"
+        } else if !self.allow_http.is_empty() {
+            "`--allow-http`: programs have no network in this version"
+        } else {
+            return Ok(());
+        };
+        Err(CommandError::unsupported(missing))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::commands::Command;
+
+    fn parse(line: &str) -> RunArgs {
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
+        match cli.command {
+            Command::Run(args) => args,
+            _ => panic!("it is a run"),
+        }
+    }
+
+    #[test]
+    fn what_follows_the_file_is_the_programs() {
+        let args = parse("errand run --fuel 5M a.py --fuel x -h --json");
+        assert_eq!(args.fuel, Some(5_000_000));
+        assert_eq!(args.file(), "a.py");
+        assert_eq!(args.arguments(), ["--fuel", "x", "-h", "--json"]);
+        assert!(args.check().is_ok());
+    }
+
+    #[test]
+    fn an_unknown_flag_before_the_file_is_a_mistake() {
+        assert!(Cli::try_parse_from(["errand", "run", "--bogus", "a.py"]).is_err());
+        assert!(Cli::try_parse_from(["errand", "run"]).is_err());
+    }
+
+    #[test]
+    fn what_comes_later_is_unsupported() {
+        for flags in ["--workspace .", "--apply", "--diff", "--allow-http x.example"] {
+            let error = parse(&format!("errand run {flags} a.py")).check().expect_err(flags);
+            assert_eq!(error.exit(), Exit::Usage);
+            assert!(error.message().starts_with("unsupported: "));
+        }
+    }
+}

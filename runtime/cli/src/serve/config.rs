@@ -1,0 +1,248 @@
+//! What `serve` was told, by the command line, the environment and `errand.toml`, as settings.
+//!
+//! Each option has a key of the same name. Keys that a later version brings are told apart from
+//! mistakes, and both are errors with line and column.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::cli::GlobalArgs;
+use crate::commands::serve::{LogFormat, ServeArgs};
+use crate::data_dir::DataDir;
+use crate::errors::{CommandError, Result};
+use crate::files;
+
+const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
+const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
+/// More slots than this are a mistake: each may hold a thread and a task's memory.
+const MOST_SLOTS: usize = 1_024;
+/// The configuration file's name in the data directory.
+const CONFIG_NAME: &str = "errand.toml";
+
+/// All that `serve` goes by.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) data: DataDir,
+    /// An address to listen on, its name not yet resolved.
+    pub(crate) listen: String,
+    pub(crate) slots: usize,
+    pub(crate) drain: Duration,
+    pub(crate) tls: Option<TlsFiles>,
+    pub(crate) behind_proxy: bool,
+    pub(crate) public_hosts: Vec<String>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+}
+
+/// The two files that TLS needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    pub(crate) certificate: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+/// The keys of `errand.toml`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct ConfigFile {
+    listen: Option<String>,
+    data: Option<PathBuf>,
+    slots: Option<usize>,
+    drain: Option<u64>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    behind_proxy: Option<bool>,
+    public_host: Option<Vec<String>>,
+    allow_dir: Option<Spanned<toml::Value>>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+    grants: Option<Spanned<toml::Value>>,
+    secrets: Option<Spanned<toml::Value>>,
+    quotas: Option<Spanned<toml::Value>>,
+}
+
+impl Settings {
+    /// Puts together what was said: the command line and the environment first, then the file.
+    pub(crate) fn resolve(args: ServeArgs, globals: &GlobalArgs) -> Result<Self> {
+        let file = ConfigFile::load(args.config.as_deref(), globals)?;
+        Self::combine(args, globals, file)
+    }
+
+    fn combine(args: ServeArgs, globals: &GlobalArgs, file: ConfigFile) -> Result<Self> {
+        if !args.allow_dir.is_empty() {
+            return Err(CommandError::unsupported(
+                "`--allow-dir`: workspaces start empty in this version",
+            ));
+        }
+        let slots = match args.slots.or(file.slots) {
+            Some(slots) => slots,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        if !(1..=MOST_SLOTS).contains(&slots) {
+            return Err(CommandError::usage(format_args!(
+                "`slots` is {slots}; it must be from 1 to {MOST_SLOTS}"
+            )));
+        }
+        let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => return Err(CommandError::usage("`tls-cert` and `tls-key` go together")),
+        };
+        let settings = Self {
+            data: DataDir::at(globals.data.as_deref().or(file.data.as_deref()))?,
+            listen: args.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+            slots,
+            drain: args.drain.or(file.drain).map_or(DEFAULT_DRAIN, Duration::from_secs),
+            tls,
+            behind_proxy: args.behind_proxy.or(file.behind_proxy).unwrap_or(false),
+            public_hosts: match args.public_host {
+                hosts if hosts.is_empty() => file.public_host.unwrap_or_default(),
+                hosts => hosts,
+            },
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+        };
+        Ok(settings)
+    }
+
+    /// Refuses to be heard beyond this machine where nothing protects the tokens on the way.
+    pub(crate) fn check_exposure(&self, address: SocketAddr) -> Result<()> {
+        if address.ip().is_loopback() || self.tls.is_some() || self.behind_proxy {
+            return Ok(());
+        }
+        Err(CommandError::usage(format_args!(
+            "{address} can be reached from other machines, and tokens would cross the network unprotected"
+        ))
+        .hint("give `--tls-cert` and `--tls-key`, or `--behind-proxy` if a proxy in front speaks TLS"))
+    }
+}
+
+impl ConfigFile {
+    /// Reads the file that was named, or the one in the data directory if it is there.
+    fn load(named: Option<&Path>, globals: &GlobalArgs) -> Result<Self> {
+        if let Some(path) = named {
+            return Self::parse(&files::read_text(path)?, path.display());
+        }
+        let path = DataDir::locate(globals)?.path().join(CONFIG_NAME);
+        match path.try_exists() {
+            Ok(true) => Self::parse(&files::read_text(&path)?, path.display()),
+            _ => Ok(Self::default()),
+        }
+    }
+
+    fn parse(text: &str, origin: impl Display) -> Result<Self> {
+        let file: Self = toml::from_str(text).map_err(|error| {
+            let place = error.span().map(|span| place(text, span.start)).unwrap_or_default();
+            let message = error.message().trim_end();
+            CommandError::usage(format_args!("{origin}{place}: {message}"))
+        })?;
+        let later = [
+            ("allow-dir", &file.allow_dir, "workspaces start empty in this version"),
+            ("grants", &file.grants, "nothing can be granted in this version"),
+            ("secrets", &file.secrets, "this version has no secrets"),
+            ("quotas", &file.quotas, "this version has no quotas"),
+        ];
+        for (key, value, why) in later {
+            if let Some(value) = value {
+                let place = place(text, value.span().start);
+                return Err(CommandError::unsupported(format_args!(
+                    "{origin}{place}: `{key}`: {why}"
+                )));
+            }
+        }
+        Ok(file)
+    }
+}
+
+/// Writes where a byte of a text is: `:LINE:COLUMN`, both from 1, columns in characters.
+fn place(text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!(":{line}:{column}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::errors::Exit;
+
+    fn settings(args: ServeArgs, file: &str) -> Result<Settings> {
+        let globals = GlobalArgs { data: Some("d".into()), ..GlobalArgs::default() };
+        Settings::combine(args, &globals, ConfigFile::parse(file, "errand.toml")?)
+    }
+
+    fn refusal(file: &str) -> (Exit, String) {
+        let error = ConfigFile::parse(file, "errand.toml").expect_err("it is wrong");
+        (error.exit(), error.message())
+    }
+
+    #[test]
+    fn the_command_line_comes_before_the_file_and_the_file_before_the_default() {
+        let args = ServeArgs { slots: Some(3), ..ServeArgs::default() };
+        let file = "slots = 5\ndrain = 7\nlisten = '127.0.0.1:1'\npublic-host = ['a', 'b']\nlog-format = 'json'";
+        let settings = settings(args, file).expect("all of it is right");
+        assert_eq!((settings.slots, settings.drain), (3, Duration::from_secs(7)));
+        assert_eq!(settings.listen, "127.0.0.1:1");
+        assert_eq!(settings.public_hosts, ["a", "b"]);
+        assert_eq!(settings.log_format, LogFormat::Json);
+        assert_eq!(settings.log, "info");
+        assert!(!settings.behind_proxy);
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_column() {
+        let (exit, message) = refusal("slots = 2\n\n  slot = 3\n");
+        assert_eq!(exit, Exit::Usage);
+        assert!(message.starts_with("errand.toml:3:3: unknown field `slot`"), "{message}");
+        let (_, message) = refusal("drain = \"soon\"\n");
+        assert_eq!(message, "errand.toml:1:9: invalid type: string \"soon\", expected u64");
+        let (_, message) = refusal("listen = \n");
+        assert!(message.starts_with("errand.toml:1:"), "{message}");
+    }
+
+    #[test]
+    fn what_comes_later_is_unsupported_and_not_unknown() {
+        for file in
+            ["\n[grants.python]\nhttp = ['x']\n", "\nallow-dir = ['/srv']\n", "\nsecrets = {}\n"]
+        {
+            let (exit, message) = refusal(file);
+            assert_eq!(exit, Exit::Usage);
+            assert!(message.starts_with("unsupported: errand.toml:2:"), "{message}");
+        }
+    }
+
+    #[test]
+    fn other_machines_are_let_in_over_tls_or_a_proxy_alone() {
+        let outside: SocketAddr = "192.0.2.1:7420".parse().expect("an address");
+        let plain = settings(ServeArgs::default(), "").expect("right");
+        assert_eq!(plain.check_exposure(outside).expect_err("refused").exit(), Exit::Usage);
+        assert!(plain.check_exposure("[::1]:7420".parse().expect("an address")).is_ok());
+        assert!(
+            settings(ServeArgs::default(), "behind-proxy = true")
+                .expect("right")
+                .check_exposure(outside)
+                .is_ok()
+        );
+        assert!(
+            settings(ServeArgs::default(), "tls-cert = 'c'\ntls-key = 'k'")
+                .expect("right")
+                .check_exposure(outside)
+                .is_ok()
+        );
+        assert!(settings(ServeArgs::default(), "tls-cert = 'c'").is_err());
+    }
+
+    #[test]
+    fn a_server_without_slots_is_refused() {
+        assert_eq!(
+            settings(ServeArgs::default(), "slots = 0").expect_err("refused").exit(),
+            Exit::Usage
+        );
+    }
+}

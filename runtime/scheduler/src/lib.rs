@@ -1,0 +1,27 @@
+//! What happens to tasks: the one service that every front door calls, and the worker that claims
+//! and runs tasks.
+//!
+//! [`Service`] owns what a caller may ask for: rights, checks of requests, executors, tokens, and
+//! reading, following, cancelling and retrying tasks. [`Scheduler`] owns the worker's side: claim,
+//! lease, run, retry, recover, drain. Both stand on the traits of `errand-core` alone: they know no
+//! database, no wire format and no WebAssembly, and keep no truth of their own; they may be killed at
+//! any moment.
+
+mod chance;
+mod runs;
+mod service;
+mod time;
+mod worker;
+
+pub use chance::{Random, SeededRandom, SystemRandom};
+pub use service::{
+    ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Fault, Follow,
+    Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
+    ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, WorkerView,
+    WorkspaceRequest,
+};
+pub use time::{Timer, TokioTimer, WallClock};
+pub use worker::{Scheduler, SchedulerConfig};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! The service and the worker together, over the store in memory, a scripted runner and a clock that
+//! stands still until a test moves it.
+
+mod access;
+mod harness;
+mod logging;
+mod recovery;
+mod requests;
+mod running;

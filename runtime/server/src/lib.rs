@@ -1,0 +1,48 @@
+//! Errand's front door: REST over HTTP/1.1, with server-sent events, problem details and metrics.
+//!
+//! [`router`] builds the routes over an [`errand_scheduler::Service`], [`serve`] accepts connections
+//! for them. The server decides nothing: it reads a request, calls the service and writes the answer.
+//! Rights, namespaces and every rule about tasks are the service's; wire types live here and nowhere
+//! else.
+//!
+//! ```no_run
+//! # async fn example(service: errand_scheduler::Service) -> std::io::Result<()> {
+//! use errand_server::{ServeOptions, ServerConfig, router, serve};
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:7420").await?;
+//! let config = ServerConfig::default();
+//! let shutdown = config.stopping.clone();
+//! serve(listener, router(service, config), ServeOptions::default(), shutdown).await
+//! # }
+//! ```
+
+mod accept;
+mod app;
+mod body;
+mod call;
+mod config;
+mod cursor;
+mod executors;
+mod fault;
+mod front;
+mod health;
+mod hosts;
+mod metrics;
+mod openapi;
+mod problem;
+mod query;
+mod queue;
+mod reply;
+mod router;
+mod serve;
+mod tasks;
+mod time;
+mod tokens;
+mod unsupported;
+
+pub use config::ServerConfig;
+pub use router::router;
+pub use serve::{ServeOptions, Tls, TlsError, serve};
+
+#[cfg(test)]
+mod tests;

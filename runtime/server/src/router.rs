@@ -1,0 +1,118 @@
+//! The route table: every path of version 1, and who answers it.
+
+use axum::Router;
+use errand_scheduler::Service;
+use http::Uri;
+use tokio::sync::Semaphore;
+use utoipa::openapi::HttpMethod::{self, Delete, Get, Patch, Post, Put};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::{App, AppParts};
+use crate::config::ServerConfig;
+use crate::front::FrontLayer;
+use crate::hosts::Hosts;
+use crate::metrics::HttpMetrics;
+use crate::problem::Problem;
+use crate::tasks::{artifacts, control, events, read, submit};
+use crate::unsupported::{self, NotYet};
+use crate::{executors, health, openapi, queue, tokens};
+
+/// Builds the REST interface over a service.
+///
+/// # Panics
+/// Never: that the table is free of conflicts is tested.
+pub fn router(service: Service, config: ServerConfig) -> Router {
+    let (routes, mut api) = table();
+    let routes = unsupported::add(routes, &mut api, NOT_YET);
+    let metrics = HttpMetrics::new(api.paths.paths.keys().map(String::as_str));
+    openapi::finish(&mut api);
+    let openapi = api.to_json().expect("the description of the API can be written").into();
+    let app = App::new(AppParts {
+        service,
+        hosts: Hosts::new(&config),
+        metrics,
+        submitted: Default::default(),
+        uploads: Semaphore::new(config.max_uploads),
+        openapi,
+        stopping: config.stopping.clone(),
+        config,
+    });
+    routes.fallback(unknown_path).layer(FrontLayer(app.clone())).with_state(app)
+}
+
+/// The methods and paths stand at the handlers, where they are also described.
+fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(openapi::frame())
+        // /v1/executors
+        .routes(routes!(executors::upload, executors::list))
+        .routes(routes!(executors::get, executors::remove))
+        // /v1/tasks
+        .routes(routes!(submit::submit, read::list))
+        .routes(routes!(submit::submit_batch))
+        .routes(routes!(control::retry_many))
+        .routes(routes!(control::discard_many))
+        // /v1/tasks/{id}
+        .routes(routes!(read::get, control::delete))
+        .routes(routes!(read::tree))
+        .routes(routes!(events::events))
+        .routes(routes!(control::cancel))
+        .routes(routes!(control::retry))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get))
+        // operations
+        .routes(routes!(queue::get))
+        .routes(routes!(queue::pause))
+        .routes(routes!(queue::resume))
+        .routes(routes!(queue::workers))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+        .routes(routes!(health::openapi))
+        .split_for_parts()
+}
+
+/// What later versions answer.
+const NOT_YET: &[NotYet] = &[
+    not_yet(Post, "/v1/tasks/{id}/signals", "send_signal", "sending signals"),
+    not_yet(Get, "/v1/tasks/{id}/diff", "get_diff", "the diff of a workspace"),
+    not_yet(Get, "/v1/tasks/{id}/workspace", "get_workspace", "fetching a workspace"),
+    not_yet(Post, "/v1/blobs", "upload_blob", "uploading blobs"),
+    not_yet(Get, "/v1/approvals", "list_approvals", "listing approvals"),
+    not_yet(Get, "/v1/approvals/{id}", "get_approval", "showing an approval"),
+    not_yet(Post, "/v1/approvals/{id}", "decide_approval", "deciding approvals"),
+    not_yet(Get, "/v1/contexts/{id}", "get_context", "showing a context"),
+    not_yet(Put, "/v1/contexts/{id}/state", "put_context_state", "the state of a context"),
+    not_yet(Get, "/v1/contexts/{id}/events", "get_context_events", "the events of a context"),
+    not_yet(Get, "/v1/schedules", "list_schedules", "listing schedules"),
+    not_yet(Post, "/v1/schedules", "create_schedule", "making schedules"),
+    not_yet(Get, "/v1/schedules/{id}", "get_schedule", "showing a schedule"),
+    not_yet(Patch, "/v1/schedules/{id}", "change_schedule", "changing schedules"),
+    not_yet(Delete, "/v1/schedules/{id}", "delete_schedule", "deleting schedules"),
+    not_yet(Get, "/v1/grants/{executor}", "get_grants", "showing grants"),
+    not_yet(Put, "/v1/grants/{executor}", "put_grants", "setting grants"),
+    not_yet(Post, "/v1/backup", "backup", "making backups"),
+    not_yet(Get, "/mcp", "mcp_stream", "MCP"),
+    not_yet(Post, "/mcp", "mcp", "MCP"),
+    not_yet(Delete, "/mcp", "mcp_end", "MCP"),
+    NotYet {
+        open: true,
+        ..not_yet(Get, "/.well-known/agent-card.json", "agent_card", "A2A")
+    },
+    not_yet(Get, "/", "console", "the console"),
+];
+
+const fn not_yet(
+    method: HttpMethod,
+    path: &'static str,
+    operation_id: &'static str,
+    what: &'static str,
+) -> NotYet {
+    NotYet { method, path, operation_id, what, open: false }
+}
+
+async fn unknown_path(uri: Uri) -> Problem {
+    Problem::not_found(format!("there is nothing at `{}`", uri.path()))
+}

@@ -1,0 +1,186 @@
+//! An event on the wire: `{seq, at, by, attempt, kind, data}`.
+
+use errand_core::{
+    Artifact, Event, EventBody, InterruptReason, LogLine, Principal, Progress, Status, Submission,
+    TaskError, TaskId, Verdict, WaitingFor, WorkerId,
+};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::time::Rfc3339;
+
+/// One entry of a task's log. Numbered from 1 without holes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventView<'a> {
+    /// Its number.
+    #[schema(minimum = 1)]
+    seq: u64,
+    /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    at: Rfc3339,
+    /// Who caused it.
+    #[schema(value_type = String)]
+    by: &'a Principal,
+    /// The attempt that it belongs to.
+    attempt: u32,
+    /// What happened.
+    #[schema(value_type = EventKind)]
+    kind: &'static str,
+    /// More of it, by kind. `progress` is how far the task was.
+    #[schema(value_type = Object)]
+    data: Data<'a>,
+}
+
+/// What happened.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes errand_core::EventBody::kind")]
+pub(crate) enum EventKind {
+    Submitted,
+    Started,
+    Log,
+    Emitted,
+    Waiting,
+    Resumed,
+    Interrupted,
+    ApprovalRequested,
+    ApprovalDecided,
+    ChildSpawned,
+    ChildFinished,
+    SignalReceived,
+    TimerFired,
+    HttpCalled,
+    CheckpointSaved,
+    ArtifactPublished,
+    CancelRequested,
+    RetryScheduled,
+    RetryRequested,
+    Completed,
+    Failed,
+    Cancelled,
+}
+
+impl<'a> From<&'a Event> for EventView<'a> {
+    fn from(event: &'a Event) -> Self {
+        let data = Data { body: Body::from(&event.body), progress: event.progress.as_ref() };
+        Self {
+            seq: event.seq,
+            at: Rfc3339(event.at),
+            by: &event.by,
+            attempt: event.attempt,
+            kind: event.body.kind(),
+            data,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Data<'a> {
+    #[serde(flatten)]
+    body: Body<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<&'a Progress>,
+}
+
+/// The stored bodies, with moments as text.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body<'a> {
+    Submitted(&'a Submission),
+    Started { run: u32, worker: &'a WorkerId, engine: &'a str },
+    Log(&'a LogLine),
+    // The guest's own kind: the event's is `emitted`.
+    Emitted { kind: &'a str, data: &'a Value },
+    Waiting { waiting_for: WaitingFor, until: Option<Rfc3339> },
+    Resumed { warm: bool },
+    Interrupted { reason: InterruptReason },
+    ApprovalRequested {
+        approval_id: &'a str,
+        title: &'a str,
+        digest: errand_core::Digest,
+        expires_at: Option<Rfc3339>,
+    },
+    ApprovalDecided {
+        approval_id: &'a str,
+        verdict: Verdict,
+        via: Option<&'a str>,
+        comment: Option<&'a str>,
+    },
+    ChildSpawned { child_id: TaskId, name: Option<&'a str> },
+    ChildFinished { child_id: TaskId, status: Status },
+    SignalReceived { name: &'a str },
+    TimerFired { ordinal: u64 },
+    HttpCalled {
+        method: &'a str,
+        host: &'a str,
+        status: Option<u16>,
+        response_bytes: u64,
+        duration_ms: u64,
+    },
+    CheckpointSaved { state_bytes: u64 },
+    ArtifactPublished(&'a Artifact),
+    CancelRequested { reason: Option<&'a str> },
+    RetryScheduled { error: &'a TaskError, delay_ms: u64, not_before: Rfc3339 },
+    RetryRequested {},
+    Completed { output: &'a Value },
+    Ended { error: &'a TaskError },
+}
+
+impl<'a> From<&'a EventBody> for Body<'a> {
+    fn from(body: &'a EventBody) -> Self {
+        use EventBody as E;
+        match body {
+            E::Submitted(submission) => Self::Submitted(submission),
+            E::Started { run, worker, engine } => Self::Started { run: *run, worker, engine },
+            E::Log(line) => Self::Log(line),
+            E::Emitted { kind, data } => Self::Emitted { kind, data },
+            E::Waiting { waiting_for, until } => {
+                Self::Waiting { waiting_for: *waiting_for, until: until.map(Rfc3339) }
+            }
+            E::Resumed { warm } => Self::Resumed { warm: *warm },
+            E::Interrupted { reason } => Self::Interrupted { reason: *reason },
+            E::ApprovalRequested { approval_id, title, digest, expires_at } => {
+                let (digest, expires_at) = (*digest, expires_at.map(Rfc3339));
+                Self::ApprovalRequested { approval_id, title, digest, expires_at }
+            }
+            E::ApprovalDecided { approval_id, verdict, via, comment } => Self::ApprovalDecided {
+                approval_id,
+                verdict: *verdict,
+                via: via.as_deref(),
+                comment: comment.as_deref(),
+            },
+            E::ChildSpawned { child_id, name } => {
+                Self::ChildSpawned { child_id: *child_id, name: name.as_deref() }
+            }
+            E::ChildFinished { child_id, status } => {
+                Self::ChildFinished { child_id: *child_id, status: *status }
+            }
+            E::SignalReceived { name } => Self::SignalReceived { name },
+            E::TimerFired { ordinal } => Self::TimerFired { ordinal: *ordinal },
+            E::HttpCalled { method, host, status, response_bytes, duration_ms } => {
+                Self::HttpCalled {
+                    method,
+                    host,
+                    status: *status,
+                    response_bytes: *response_bytes,
+                    duration_ms: *duration_ms,
+                }
+            }
+            E::CheckpointSaved { state_bytes } => {
+                Self::CheckpointSaved { state_bytes: *state_bytes }
+            }
+            E::ArtifactPublished(artifact) => Self::ArtifactPublished(artifact),
+            E::CancelRequested { reason } => Self::CancelRequested { reason: reason.as_deref() },
+            E::RetryScheduled { error, delay_ms, not_before } => Self::RetryScheduled {
+                error,
+                delay_ms: *delay_ms,
+                not_before: Rfc3339(*not_before),
+            },
+            E::RetryRequested {} => Self::RetryRequested {},
+            E::Completed { output } => Self::Completed { output },
+            E::Failed { error } | E::Cancelled { error } => Self::Ended { error },
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! `/v1/tasks`: a handler file per kind of call, beside its wire types.
+
+pub(crate) mod artifacts;
+pub(crate) mod control;
+mod event_view;
+pub(crate) mod events;
+pub(crate) mod read;
+mod request;
+pub(crate) mod submit;
+mod view;
+
+use view::{Link, TaskView};

@@ -1,0 +1,15 @@
+//! The REST interface as clients see it: requests through the router, over the real service and a store
+//! in memory. The files mirror the paths.
+
+mod access;
+mod artifacts;
+mod bodies;
+mod connections;
+mod events;
+mod executors;
+mod harness;
+mod lists;
+mod operations;
+mod description;
+mod tasks;
+mod tokens;

@@ -1,0 +1,231 @@
+//! Opening, and what may have to be repaired then.
+
+use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use errand_core::{Digest, StoreError};
+
+use super::files::{self, Checkpoint};
+use super::keeper::{Keeper, Work};
+use super::log::DurableLog;
+use super::{OpenError, SledOptions, Syncing, Trust};
+use crate::blobs::DirBlobs;
+use crate::codec::keys;
+use crate::embedded::{Embedded, assemble};
+use crate::failure;
+use crate::journal::{self, Journal, Replayed};
+use crate::kv::{Batch, Kv, Read, SledKv};
+use crate::state::State;
+
+pub(super) const JOURNAL: &str = "journal";
+pub(super) const INDEX: &str = "index";
+/// Where sled's files are put that are not believed, until the new ones are whole.
+const DISCARDED: &str = "index.discarded";
+/// How long a blob that nothing refers to is kept: its reference may be under way.
+const BLOB_GRACE: Duration = Duration::from_secs(3_600);
+/// How many bytes are redone in one batch.
+const REDO_BYTES: usize = 1 << 20;
+
+pub(super) struct Opened {
+    pub(super) embedded: Embedded,
+    pub(super) blobs: DirBlobs,
+    pub(super) lock: Arc<File>,
+}
+
+/// An index that has everything that the journal has.
+struct Index {
+    sled: Arc<SledKv>,
+    state: State,
+    replayed: Replayed,
+    /// Bytes of the journal since the last snapshot, and of that.
+    journal_bytes: u64,
+    snapshot_bytes: u64,
+}
+
+pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenError> {
+    let io = |error| OpenError::from(failure::at("make", dir)(error));
+    files::make_dir(dir).map_err(io)?;
+    let lock = Arc::new(files::lock(dir)?);
+    let journal_dir = dir.join(JOURNAL);
+    files::make_dir(&journal_dir).map_err(io)?;
+    let blobs = DirBlobs::open(&dir.join("blobs")).map_err(failure::blob)?;
+
+    let index = match believed(dir, options)? {
+        Some(checkpoint) => {
+            let opened = catch_unwind(AssertUnwindSafe(|| {
+                resume(dir, options, &blobs, checkpoint.lsn)
+            }));
+            match opened {
+                Ok(Ok(index)) => Ok(index),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("sled panicked".to_owned()),
+            }
+        }
+        None => Err("power may have been lost, or the store is new".to_owned()),
+    };
+    let index = match index {
+        Ok(index) => index,
+        Err(why) if options.trust == Trust::Always => return Err(OpenError::Corrupt(why)),
+        Err(why) => rebuild(dir, options, &blobs, &why)?,
+    };
+
+    index.replayed.cut_torn_end(&journal_dir)?;
+    let last_lsn = index.replayed.last_lsn;
+    Checkpoint { lsn: last_lsn, boot: files::boot_id(), clean: false }.write(dir)?;
+    sweep(dir, &index.sled, &blobs)?;
+    let sync = options.syncing == Syncing::Full;
+    let journal = Journal::begin(&journal_dir, last_lsn, options.segment_bytes, sync)?;
+    let work = Work {
+        dir: dir.to_owned(),
+        sled: index.sled.clone(),
+        journal_bytes: index.journal_bytes,
+        last_snapshot_bytes: index.snapshot_bytes,
+        snapshot_bytes: options.snapshot_bytes,
+    };
+    let log = DurableLog {
+        dir: dir.to_owned(),
+        journal,
+        keeper: Keeper::start(work, last_lsn)?,
+        sled: index.sled.clone(),
+        reserve_bytes: options.reserve_bytes,
+        free_space: None,
+        last_lsn,
+        _lock: lock.clone(),
+    };
+    let embedded = assemble(index.state, index.sled, Arc::new(blobs.clone()), Box::new(log))?;
+    Ok(Opened { embedded, blobs, lock })
+}
+
+/// Returns what is known of sled's files, if they can be believed; they are marked as in use then.
+fn believed(dir: &Path, options: &SledOptions) -> Result<Option<Checkpoint>, StoreError> {
+    let Some(checkpoint) = Checkpoint::read(dir) else { return Ok(None) };
+    let boot = files::boot_id();
+    let trusted = match options.trust {
+        Trust::WhileUp => checkpoint.clean || (boot.is_some() && checkpoint.boot == boot),
+        Trust::Never => false,
+        Trust::Always => true,
+    };
+    if !trusted || !dir.join(INDEX).is_dir() {
+        return Ok(None);
+    }
+    Checkpoint { boot, clean: false, ..checkpoint.clone() }.write(dir)?;
+    Ok(Some(checkpoint))
+}
+
+/// Opens sled and brings it up to the journal.
+fn resume(
+    dir: &Path,
+    options: &SledOptions,
+    blobs: &DirBlobs,
+    complete_to: u64,
+) -> Result<Index, StoreError> {
+    let sled = Arc::new(SledKv::open(&dir.join(INDEX), options.cache_bytes)?);
+    let applied = sled.applied_lsn()?.unwrap_or(0);
+    if applied < complete_to {
+        return Err(StoreError::Corrupt(format!(
+            "sled has frame {applied}, but had frame {complete_to}"
+        )));
+    }
+    let journal_dir = dir.join(JOURNAL);
+    let replayed = redo(&journal_dir, &*sled, complete_to)?;
+    if applied > replayed.last_lsn {
+        return Err(StoreError::Corrupt(format!(
+            "sled has frame {applied}, but the journal ends at frame {}",
+            replayed.last_lsn
+        )));
+    }
+    finish(dir, options, blobs, sled, replayed)
+}
+
+/// Makes a new index from the newest snapshot and the journal.
+fn rebuild(
+    dir: &Path,
+    options: &SledOptions,
+    blobs: &DirBlobs,
+    why: &str,
+) -> Result<Index, StoreError> {
+    let (index, discarded) = (dir.join(INDEX), dir.join(DISCARDED));
+    let failed = failure::at("put aside", &index);
+    Checkpoint::remove(dir)?;
+    if index.is_dir() {
+        tracing::warn!(why, "the index is made anew from the journal");
+        if discarded.is_dir() {
+            fs::remove_dir_all(&discarded).map_err(&failed)?;
+        }
+        fs::rename(&index, &discarded).map_err(&failed)?;
+    }
+    files::make_dir(&index).map_err(&failed)?;
+    let sled = Arc::new(SledKv::open(&index, options.cache_bytes)?);
+    let journal_dir = dir.join(JOURNAL);
+    let snapshot = journal::load_newest_snapshot(&journal_dir, |batch| sled.apply(batch, 0))?;
+    let from = snapshot.map_or(0, |(lsn, _)| lsn);
+    let replayed = redo(&journal_dir, &*sled, from)?;
+    // So that a crash of the process finds it as far as the checkpoint will say.
+    sled.apply(&Batch::default(), replayed.last_lsn)?;
+    sled.flush()?;
+    let index = finish(dir, options, blobs, sled, replayed)?;
+    if discarded.is_dir() {
+        fs::remove_dir_all(&discarded).map_err(failure::at("remove", &discarded))?;
+    }
+    Ok(index)
+}
+
+fn finish(
+    dir: &Path,
+    options: &SledOptions,
+    blobs: &DirBlobs,
+    sled: Arc<SledKv>,
+    replayed: Replayed,
+) -> Result<Index, StoreError> {
+    let state = State::load(sled.clone(), Arc::new(blobs.clone()), options.queued_max)?;
+    sled.flush()?;
+    let (mut journal_bytes, mut snapshot_bytes) = (0, 0);
+    let journal_dir = dir.join(JOURNAL);
+    for entry in fs::read_dir(&journal_dir).map_err(failure::at("read", &journal_dir))?.flatten() {
+        let size = entry.metadata().map_or(0, |metadata| metadata.len());
+        match entry.file_name().to_string_lossy().starts_with("snapshot-") {
+            true => snapshot_bytes = snapshot_bytes.max(size),
+            false => journal_bytes += size,
+        }
+    }
+    Ok(Index { sled, state, replayed, journal_bytes, snapshot_bytes })
+}
+
+/// Applies all frames after a number.
+fn redo(journal_dir: &Path, kv: &dyn Kv, after: u64) -> Result<Replayed, StoreError> {
+    let (mut gathered, mut last) = (Batch::default(), after);
+    let replayed = journal::replay(journal_dir, after, |lsn, batch| {
+        for (key, value) in batch.iter() {
+            gathered.write(key.clone(), value.cloned());
+        }
+        last = lsn;
+        if gathered.bytes() >= REDO_BYTES {
+            kv.apply(&std::mem::take(&mut gathered), lsn)?;
+        }
+        Ok(())
+    })?;
+    if !gathered.is_empty() {
+        kv.apply(&gathered, last)?;
+    }
+    Ok(replayed)
+}
+
+/// Removes blobs that nothing refers to.
+fn sweep(dir: &Path, sled: &SledKv, blobs: &DirBlobs) -> Result<(), StoreError> {
+    let mut needed = std::collections::HashSet::<Digest>::new();
+    for pair in sled.range(keys::BLOB_REFS, &keys::after(keys::BLOB_REFS)) {
+        needed.extend(keys::referenced(&pair?.0));
+    }
+    // The checkpoint was written just now: its time is the file system's, as the blobs' times are.
+    let path = dir.join("checkpoint");
+    let now = fs::metadata(&path).and_then(|file| file.modified()).map_err(failure::at("read", &path))?;
+    let removed = blobs.sweep(now, BLOB_GRACE, |digest| needed.contains(digest));
+    let removed = removed.map_err(failure::blob)?;
+    if removed > 0 {
+        tracing::info!(removed, "removed blobs that nothing refers to");
+    }
+    Ok(())
+}

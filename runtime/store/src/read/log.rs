@@ -1,0 +1,105 @@
+//! A task's log: its events, and the artifacts that they published.
+
+use std::collections::BTreeMap;
+
+use errand_core::{Artifact, Event, EventBody, StoreError, TaskId};
+
+use super::View;
+use crate::codec::{event, keys, task};
+use crate::kv::Slice;
+
+/// About how many stored bytes one call takes up at most; whoever wants more asks again.
+const BYTES_MAX: usize = 16 << 20;
+
+impl View {
+    /// Returns up to `limit` events after number `after`; fewer where they are large.
+    pub(crate) fn events(
+        &self,
+        id: TaskId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut events = Vec::new();
+        let mut next = after.saturating_add(1);
+        let submitted = task::read_submission(&*self.kv, &*self.blobs, id)?
+            .ok_or(StoreError::NotFound(id))?;
+        if next <= 1 && limit > 0 {
+            events.push(submitted.into_event(&*self.blobs)?);
+            next = 2;
+        }
+        let mut bytes = 0;
+        for chunk in self.chunks(id, next)? {
+            let (key, value) = chunk?;
+            if events.len() >= limit || bytes >= BYTES_MAX {
+                break;
+            }
+            bytes += value.len();
+            for event in event::read_chunk(&key, &value, &*self.blobs)? {
+                if event.seq < next || events.len() >= limit {
+                    continue;
+                }
+                if event.seq > next {
+                    return self.hole(id, next);
+                }
+                next += 1;
+                events.push(self.whole(id, event)?);
+            }
+        }
+        Ok(events)
+    }
+
+    /// Goes over the chunks of a log, from the one that has event `from` on.
+    fn chunks(
+        &self,
+        id: TaskId,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<(Slice, Slice), StoreError>>, StoreError> {
+        let log = keys::chunks(id);
+        let before = keys::chunk(id, from.saturating_add(1));
+        let first = self.kv.range_back(&log, &before).next().transpose()?;
+        let start = first.map_or(before.to_vec(), |(key, _)| key.to_vec());
+        Ok(self.kv.range(&start, &keys::after(&log)))
+    }
+
+    /// A number is missing: the task was deleted meanwhile, or the log is damaged.
+    fn hole(&self, id: TaskId, seq: u64) -> Result<Vec<Event>, StoreError> {
+        match self.version(id)? {
+            None => Err(StoreError::NotFound(id)),
+            Some(_) => Err(StoreError::Corrupt(format!("the log of task {id} lacks event {seq}"))),
+        }
+    }
+
+    /// Puts back what is stored once in the record.
+    pub(crate) fn whole(&self, id: TaskId, mut event: Event) -> Result<Event, StoreError> {
+        if let EventBody::Completed { output } = &mut event.body {
+            *output = task::read_output(&*self.kv, &*self.blobs, id)?
+                .ok_or(StoreError::NotFound(id))?;
+        }
+        Ok(event)
+    }
+
+    /// Returns the artifacts that the log has published, by path; the last of each path.
+    pub(crate) fn artifacts(&self, id: TaskId) -> Result<Vec<Artifact>, StoreError> {
+        if self.version(id)?.is_none() {
+            return Err(StoreError::NotFound(id));
+        }
+        let mut found = BTreeMap::new();
+        for chunk in self.chunks(id, 1)? {
+            let (key, value) = chunk?;
+            // Logs are mostly of other things. Where a body lies in a blob, its kind can't be seen.
+            if !contains(&value, b"artifact_published") && !contains(&value, b"\"blob\"") {
+                continue;
+            }
+            for event in event::read_chunk(&key, &value, &*self.blobs)? {
+                if let EventBody::ArtifactPublished(artifact) = event.body {
+                    found.insert(artifact.path.clone(), artifact);
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}

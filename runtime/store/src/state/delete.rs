@@ -1,0 +1,43 @@
+//! Removing a task with everything that is its own.
+
+use errand_core::{StoreError, TaskId};
+
+use super::State;
+use super::submit::secondary;
+use crate::codec::{keys, task};
+use crate::kv::{Read, Slice};
+
+impl State {
+    /// Removes a terminal task at a version.
+    pub(crate) fn delete(&mut self, id: TaskId, version: u64) -> Result<(), StoreError> {
+        let active = self.take(id)?.ok_or(StoreError::NotFound(id))?;
+        let task = &active.stored.task;
+        if task.version != version || !task.status.is_terminal() {
+            self.cache.keep(active);
+            return Err(StoreError::Conflict);
+        }
+        let submitted = task::read_submission(&self.pending(), &*self.blobs, id)?;
+        let mut gone = self.keys_from(&keys::chunks(id))?;
+        gone.extend(self.keys_from(&keys::task_blobs(id))?);
+        gone.extend(secondary(task).iter().map(|prefix| keys::entry(prefix, id)));
+        gone.push(Slice::from(&keys::index(active.series, task.status, id)));
+        gone.push(Slice::from(&keys::live(id)));
+        gone.push(Slice::from(&keys::submission(id)));
+        if let Some(key) = submitted.and_then(|submitted| submitted.idempotency) {
+            gone.push(keys::idempotency(&task.namespace, &key));
+        }
+        for key in gone {
+            self.batch.delete(key);
+        }
+        self.counters.moved(active.series, Some(task.status), None);
+        self.changed.push(id);
+        Ok(())
+    }
+
+    /// Returns all keys that start with a prefix.
+    pub(super) fn keys_from(&self, prefix: &[u8]) -> Result<Vec<Slice>, StoreError> {
+        let pending = self.pending();
+        let range = pending.range(prefix, &keys::after(prefix));
+        range.map(|pair| pair.map(|(key, _)| key)).collect()
+    }
+}

@@ -1,0 +1,134 @@
+//! A small HTTP client whose answers are looked at, whatever their status.
+
+use std::io::Read;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::Agent;
+use ureq::http::Response;
+
+/// Speaks to one server with one token.
+#[derive(Clone)]
+pub(crate) struct Client {
+    agent: Agent,
+    url: String,
+    token: String,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// Returns the body as JSON.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    /// Checks the status and returns the body as JSON.
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", String::from_utf8_lossy(&self.bytes));
+        self.json()
+    }
+
+    /// Checks that it is a problem document of this status and code, and returns it.
+    pub(crate) fn problem(self, status: u16, code: &str) -> Value {
+        let kind = self.header("content-type").unwrap_or_default();
+        assert_eq!(kind, "application/problem+json");
+        let problem = self.expect(status);
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        problem
+    }
+
+    /// Returns a header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).map(|value| value.to_str().expect("headers are text").to_owned())
+    }
+}
+
+impl Client {
+    pub(crate) fn new(url: &str, token: &str) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            // Longer than anything a test waits for: it ends a hang, it times nothing.
+            .timeout_global(Some(Duration::from_secs(300)))
+            .build()
+            .new_agent();
+        Self { agent, url: url.to_owned(), token: token.to_owned() }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        let request = self.agent.get(self.path(path)).header("authorization", self.bearer());
+        answer(request.call().expect("the server answers"))
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        let request = self.agent.delete(self.path(path)).header("authorization", self.bearer());
+        answer(request.call().expect("the server answers"))
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(path, "application/json", body.to_string().as_bytes())
+    }
+
+    pub(crate) fn send(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let request = self
+            .agent
+            .post(self.path(path))
+            .header("authorization", self.bearer())
+            .header("content-type", content_type);
+        answer(request.send(body).expect("the server answers"))
+    }
+
+    /// Uploads an executor and returns the server's answer.
+    pub(crate) fn upload(&self, name: &str, wasm: &[u8]) -> Answer {
+        self.send(&format!("/v1/executors?name={name}"), "application/wasm", wasm)
+    }
+
+    /// Submits a task and returns its id.
+    pub(crate) fn submit(&self, request: &Value) -> String {
+        let task = self.post("/v1/tasks", request).expect(202);
+        task["id"].as_str().expect("a task has an id").to_owned()
+    }
+
+    /// Waits until a task is terminal and returns it.
+    pub(crate) fn finish(&self, id: &str) -> Value {
+        loop {
+            let task = self.get(&format!("/v1/tasks/{id}?wait_ms=60000")).expect(200);
+            if matches!(task["status"].as_str(), Some("completed" | "failed" | "cancelled")) {
+                return task;
+            }
+        }
+    }
+
+    /// Submits a task and waits until it is terminal.
+    pub(crate) fn run(&self, executor: &str, input: &Value) -> Value {
+        self.finish(&self.submit(&json!({ "executor": executor, "input": input })))
+    }
+
+    /// Returns a task's events.
+    pub(crate) fn events(&self, id: &str) -> Vec<Value> {
+        let events = self.get(&format!("/v1/tasks/{id}/events")).expect(200);
+        events["items"].as_array().expect("events are a list").clone()
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+}
+
+fn answer(mut response: Response<ureq::Body>) -> Answer {
+    let mut bytes = Vec::new();
+    response.body_mut().as_reader().read_to_end(&mut bytes).expect("the body can be read");
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), bytes }
+}

@@ -1,0 +1,50 @@
+//! Starts servers and commands, and speaks to them.
+
+mod client;
+mod server;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) use client::{Answer, Client};
+pub(crate) use server::Server;
+
+/// Where the build puts things: `target/release`, whatever the target directory is called.
+pub(crate) fn release_dir() -> PathBuf {
+    let mut path = std::env::current_exe().expect("a test has a path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path
+}
+
+/// The binary under test.
+pub(crate) fn errand_path() -> PathBuf {
+    let path = release_dir().join("errand");
+    assert!(path.exists(), "{} is missing: run `make build`", path.display());
+    path
+}
+
+/// A guest that `make plugins` built, such as `python` or `test/noop`.
+pub(crate) fn plugin_path(name: &str) -> PathBuf {
+    let path = release_dir().join("../plugins").join(format!("{name}.wasm"));
+    assert!(path.exists(), "{} is missing: run `make plugins`", path.display());
+    path
+}
+
+/// The bytes of a guest that `make plugins` built.
+pub(crate) fn plugin(name: &str) -> Vec<u8> {
+    std::fs::read(plugin_path(name)).expect("a plugin can be read")
+}
+
+/// A call of the binary with nothing of this process's environment that would change what it does.
+pub(crate) fn errand(args: &[&str]) -> Command {
+    let mut command = Command::new(errand_path());
+    command.args(args);
+    for variable in ["ERRAND_SERVER", "ERRAND_TOKEN", "ERRAND_DATA", "ERRAND_LISTEN", "ERRAND_CONFIG"] {
+        command.env_remove(variable);
+    }
+    command.env("NO_COLOR", "1");
+    command
+}

@@ -1,0 +1,100 @@
+//! The walls between the crates, as ARCHITECTURE.md draws them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+
+/// What each crate may import of its siblings.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("errand-core", &[]),
+    ("errand-store", &["errand-core"]),
+    ("errand-workspace", &["errand-core"]),
+    ("errand-scheduler", &["errand-core"]),
+    ("errand-engine", &["errand-core", "errand-workspace"]),
+    ("errand-server", &["errand-core", "errand-scheduler"]),
+    (
+        "errand",
+        &[
+            "errand-core",
+            "errand-store",
+            "errand-workspace",
+            "errand-engine",
+            "errand-scheduler",
+            "errand-server",
+        ],
+    ),
+];
+
+/// Families of heavy dependencies, and the one crate that may name them.
+const OWNERS: &[(&str, &[&str])] = &[
+    ("errand-engine", &["wasmtime", "wasmtime-wasi", "wasmtime-wasi-http", "wit-component"]),
+    ("errand-store", &["sled", "rusqlite", "tokio-postgres", "object_store"]),
+    ("errand-workspace", &["cap-std", "cap-fs-ext", "cap-primitives"]),
+    ("errand-server", &["axum", "rmcp", "hyper", "tower"]),
+];
+
+#[test]
+fn crates_import_only_the_siblings_that_they_may() {
+    let metadata = metadata();
+    let allowed: BTreeMap<&str, BTreeSet<&str>> =
+        IMPORTS.iter().map(|(name, may)| (*name, may.iter().copied().collect())).collect();
+    for (name, imported) in normal_dependencies(&metadata) {
+        let siblings: BTreeSet<&str> = imported
+            .iter()
+            .map(String::as_str)
+            .filter(|dependency| allowed.contains_key(dependency))
+            .collect();
+        let Some(may) = allowed.get(name.as_str()) else {
+            assert_eq!(name, "errand-tests", "{name} has no place in the table of walls");
+            continue;
+        };
+        let trespassing: Vec<_> = siblings.difference(may).collect();
+        assert!(trespassing.is_empty(), "{name} imports {trespassing:?}");
+    }
+}
+
+#[test]
+fn each_family_of_heavy_dependencies_has_one_owner() {
+    for (name, imported) in normal_dependencies(&metadata()) {
+        for (owner, family) in OWNERS {
+            let named: Vec<_> =
+                family.iter().filter(|heavy| imported.contains(**heavy)).collect();
+            assert!(named.is_empty() || name == *owner, "{name} names {named:?} of {owner}");
+        }
+    }
+}
+
+#[test]
+fn the_core_knows_no_runtime() {
+    let imported = normal_dependencies(&metadata());
+    let core = &imported["errand-core"];
+    for runtime in ["tokio", "futures-util", "async-trait", "tracing"] {
+        assert!(!core.contains(runtime), "errand-core imports {runtime}");
+    }
+}
+
+/// The normal dependencies of every crate of the workspace, by name.
+fn normal_dependencies(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
+    metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| {
+            let names = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal)
+                .map(|dependency| dependency.name.clone())
+                .collect();
+            (package.name.to_string(), names)
+        })
+        .collect()
+}
+
+fn metadata() -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    MetadataCommand::new()
+        .manifest_path(manifest)
+        .no_deps()
+        .exec()
+        .expect("cargo metadata answers")
+}
