@@ -3,5 +3,9 @@
 //!
 //! Needs what `make build plugins` builds, which `make test` does first.
 
+mod api;
+mod cli;
+mod docs;
 mod harness;
+mod hostile;
 mod structure;

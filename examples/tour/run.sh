@@ -54,8 +54,8 @@ echo
 echo "# comrak, a program from crates.io compiled to WASI, makes HTML of that report."
 python3 "$here/pack.py" --stdin "$ERRAND_DATA/report.md" >"$ERRAND_DATA/report.json"
 printf '\n$ errand submit comrak --input @report.json --wait\n'
-errand submit comrak --input "@$ERRAND_DATA/report.json" --wait >"$ERRAND_DATA/html.out"
-python3 "$here/pick.py" stdout <"$ERRAND_DATA/html.out" | head -8
+errand submit comrak --input "@$ERRAND_DATA/report.json" --wait >"$ERRAND_DATA/html.out" 2>/dev/null
+python3 "$here/pick.py" stdout <"$ERRAND_DATA/html.out" | sed -n 1,8p
 
 echo
 echo "# The same sandbox without a server."

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::http::Response;
+use ureq::http::{Request, Response};
+
+use super::Messages;
 
 /// Speaks to one server with one token.
 #[derive(Clone)]
 pub(crate) struct Client {
     agent: Agent,
     url: String,
-    token: String,
+    token: Option<String>,
 }
 
 /// What a server answered.
@@ -54,23 +56,27 @@ impl Answer {
 
 impl Client {
     pub(crate) fn new(url: &str, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..Self::anonymous(url) }
+    }
+
+    /// A client that sends no token.
+    pub(crate) fn anonymous(url: &str) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
+            .proxy(None)
             // Longer than anything a test waits for: it ends a hang, it times nothing.
             .timeout_global(Some(Duration::from_secs(300)))
             .build()
             .new_agent();
-        Self { agent, url: url.to_owned(), token: token.to_owned() }
+        Self { agent, url: url.to_owned(), token: None }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
-        let request = self.agent.get(self.path(path)).header("authorization", self.bearer());
-        answer(request.call().expect("the server answers"))
+        self.ask("GET", path, &[])
     }
 
     pub(crate) fn delete(&self, path: &str) -> Answer {
-        let request = self.agent.delete(self.path(path)).header("authorization", self.bearer());
-        answer(request.call().expect("the server answers"))
+        self.ask("DELETE", path, &[])
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
@@ -78,12 +84,36 @@ impl Client {
     }
 
     pub(crate) fn send(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let request = self
-            .agent
-            .post(self.path(path))
-            .header("authorization", self.bearer())
-            .header("content-type", content_type);
-        answer(request.send(body).expect("the server answers"))
+        self.send_with("POST", path, &[("content-type", content_type)], body)
+    }
+
+    /// Sends a request without a body, with further headers.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.request(method, path, headers).body(()).expect("it is a request");
+        answer(self.agent.run(request).expect("the server answers"))
+    }
+
+    /// Sends a request with a body and further headers.
+    pub(crate) fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let request = self.request(method, path, headers).body(body).expect("it is a request");
+        answer(self.agent.run(request).expect("the server answers"))
+    }
+
+    /// Follows a task's events as they come.
+    pub(crate) fn follow(&self, id: &str, headers: &[(&str, &str)]) -> Messages {
+        let path = format!("/v1/tasks/{id}/events");
+        let request = self.request("GET", &path, headers).header("accept", "text/event-stream");
+        let request = request.body(()).expect("it is a request");
+        let response = self.agent.run(request).expect("the server answers");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        Messages::new(Box::new(response.into_body().into_reader()))
     }
 
     /// Uploads an executor and returns the server's answer.
@@ -118,12 +148,17 @@ impl Client {
         events["items"].as_array().expect("events are a list").clone()
     }
 
-    fn path(&self, path: &str) -> String {
-        format!("{}{path}", self.url)
-    }
-
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.token)
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> ureq::http::request::Builder {
+        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.url));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        headers.iter().fold(request, |request, (name, value)| request.header(*name, *value))
     }
 }
 

@@ -1,12 +1,19 @@
 //! Starts servers and commands, and speaks to them.
 
 mod client;
+mod messages;
+mod raw;
 mod server;
+pub(crate) mod shared;
+pub(crate) mod shell;
+pub(crate) mod wasm;
 
 use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use messages::{Message, Messages};
+pub(crate) use raw::Raw;
 pub(crate) use server::Server;
 
 /// Where the build puts things: `target/release`, whatever the target directory is called.

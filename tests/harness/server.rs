@@ -31,8 +31,10 @@ impl Server {
     /// Starts a server on a data directory.
     pub(crate) fn start_on(data: TempDir, flags: &[&str]) -> Self {
         let path = data.path().to_str().expect("a temporary path is text").to_owned();
-        let mut child = errand(&["serve", "--listen", "127.0.0.1:0", "--data", &path])
+        let mut child = errand(&["serve", "--data", &path])
             .args(flags)
+            // A flag overrules it.
+            .env("ERRAND_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -100,6 +102,11 @@ impl Server {
     pub(crate) fn kill(mut self) -> TempDir {
         kill_process(self.pid(), Signal::KILL).expect("the server can be killed");
         self.end().1
+    }
+
+    /// Waits for the end that a signal has asked for, and returns as [`Self::stop`] does.
+    pub(crate) fn wait(mut self) -> (ExitStatus, TempDir) {
+        self.end()
     }
 
     fn end(&mut self) -> (ExitStatus, TempDir) {

@@ -16,7 +16,6 @@ use crate::run::RunArgs;
     version,
     about = "Runs background tasks for AI agents, each in a WebAssembly sandbox",
     help_template = OVERVIEW,
-    arg_required_else_help = true,
     styles = STYLES,
     disable_help_subcommand = true,
     max_term_width = 100
@@ -49,6 +48,9 @@ impl Cli {
     /// `errand run` is to start in no time, and to describe all the other commands to clap takes longer
     /// than anything else before the program runs: so that one is understood by itself.
     pub(crate) fn from_process() -> Result<Self, clap::Error> {
+        if std::env::args_os().len() == 1 {
+            return Self::try_parse_from(["errand", "--help"]);
+        }
         if std::env::args_os().nth(1).is_some_and(|argument| argument == "run") {
             let RunCli { command: RunCommand::Run(args), globals } = RunCli::try_parse()?;
             return Ok(Self { command: Command::Run(args), globals });

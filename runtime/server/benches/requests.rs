@@ -4,7 +4,7 @@
 //! that write the same bytes and count the answers, so most of what is measured is the server's. That
 //! is why figures say *with client*.
 
-#![expect(clippy::print_stdout, missing_docs, reason = "a bench prints and has no API")]
+#![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,8 @@ use tower::ServiceExt;
 
 const REQUESTS: usize = 60_000;
 const CONNECTIONS: usize = 256;
-const TASK: &str = r#"{"executor":"noop","input":{"code":"print(1)","args":["a","b"]},"labels":{"k":"v"}}"#;
+const TASK: &str =
+    r#"{"executor":"noop","input":{"code":"print(1)","args":["a","b"]},"labels":{"k":"v"}}"#;
 
 struct Noop;
 

@@ -1,7 +1,7 @@
 //! Choosing a media type by the `Accept` header.
 
-use http::header::{ACCEPT, HeaderMap};
 use http::StatusCode;
+use http::header::{ACCEPT, HeaderMap};
 
 use crate::problem::{Code, Problem};
 

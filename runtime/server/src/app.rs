@@ -39,17 +39,11 @@ impl App {
     }
 
     pub(crate) fn json_limits(&self) -> BodyLimits {
-        BodyLimits {
-            max_bytes: self.config.max_json_bytes,
-            timeout: self.config.json_body_timeout,
-        }
+        BodyLimits { max_bytes: self.config.max_json_bytes, timeout: self.config.json_body_timeout }
     }
 
     pub(crate) fn upload_limits(&self) -> BodyLimits {
-        BodyLimits {
-            max_bytes: self.config.max_upload_bytes,
-            timeout: self.config.upload_timeout,
-        }
+        BodyLimits { max_bytes: self.config.max_upload_bytes, timeout: self.config.upload_timeout }
     }
 }
 

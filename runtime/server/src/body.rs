@@ -27,7 +27,10 @@ pub(crate) struct BodyLimits {
 ///
 /// # Errors
 /// 400, 408, 413 and 415.
-pub(crate) async fn read_json(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Problem> {
+pub(crate) async fn read_json(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Bytes, Problem> {
     check_media_type(request.headers(), &["application/json"])?;
     read(request, limits).await
 }
@@ -36,7 +39,10 @@ pub(crate) async fn read_json(request: Request<Body>, limits: BodyLimits) -> Res
 ///
 /// # Errors
 /// 400, 408, 413 and 415.
-pub(crate) async fn read_wasm(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Problem> {
+pub(crate) async fn read_wasm(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Bytes, Problem> {
     check_media_type(request.headers(), &["application/wasm", "application/octet-stream"])?;
     read(request, limits).await
 }

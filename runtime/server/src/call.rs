@@ -46,9 +46,7 @@ pub(crate) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Calle
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let missing = || {
-        Problem::unauthenticated("send a token as `Authorization: Bearer …`")
-    };
+    let missing = || Problem::unauthenticated("send a token as `Authorization: Bearer …`");
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (given.next(), given.next()) else { return Err(missing()) };
     let (scheme, token) =

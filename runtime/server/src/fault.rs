@@ -18,7 +18,8 @@ const MOST_FAULTS: usize = 100;
 /// # Errors
 /// 400 when it is not JSON, with the position; 422 with every fault.
 pub(crate) fn parse<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Result<T, Problem> {
-    let malformed = |error: serde_json::Error| Problem::malformed(format!("read the body: {error}"));
+    let malformed =
+        |error: serde_json::Error| Problem::malformed(format!("read the body: {error}"));
     let error = match serde_json::from_slice(body) {
         Ok(value) => return Ok(value),
         Err(error) if !error.is_data() => return Err(malformed(error)),
@@ -40,9 +41,10 @@ pub(crate) fn parse<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Result<T, Pr
 fn faults_by_schema<T: ToSchema>(value: &Value) -> Result<Vec<WireFault>, Problem> {
     let schema = root_schema::<T>().map_err(Problem::internal)?;
     let validator = jsonschema::options().build(&schema).map_err(Problem::internal)?;
-    let faults = validator.iter_errors(value).take(MOST_FAULTS).map(|error| {
-        WireFault::body(error.instance_path().as_str(), error.masked().to_string())
-    });
+    let faults = validator
+        .iter_errors(value)
+        .take(MOST_FAULTS)
+        .map(|error| WireFault::body(error.instance_path().as_str(), error.masked().to_string()));
     Ok(faults.collect())
 }
 

@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use errand_core::Status;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -129,11 +129,7 @@ pub(crate) async fn metrics(call: Call, headers: HeaderMap) -> Answer {
         oldest,
     );
     moment.register("queue_paused", "Whether no task is started for now", paused);
-    moment.register(
-        "tasks_submitted",
-        "Tasks accepted since the start",
-        app.submitted.clone(),
-    );
+    moment.register("tasks_submitted", "Tasks accepted since the start", app.submitted.clone());
     let text = app.metrics.encode(&moment).map_err(Problem::internal)?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -134,8 +134,16 @@ mod tests {
     #[test]
     fn loopback_names_the_listen_address_and_public_hosts_are_answered() {
         for host in [
-            "localhost", "LOCALHOST:1", "127.0.0.1:7420", "127.9.9.9", "[::1]:7420", "[::1]",
-            "10.1.2.3:7420", "errand.example", "errand.example:443", "one.example:8443",
+            "localhost",
+            "LOCALHOST:1",
+            "127.0.0.1:7420",
+            "127.9.9.9",
+            "[::1]:7420",
+            "[::1]",
+            "10.1.2.3:7420",
+            "errand.example",
+            "errand.example:443",
+            "one.example:8443",
         ] {
             assert!(check(host, None), "{host} was refused");
         }
@@ -144,9 +152,18 @@ mod tests {
     #[test]
     fn hosts_that_only_look_like_it_are_refused() {
         for host in [
-            "", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.1.2.3",
-            "0.0.0.0", "one.example", "one.example:1", "errand.example.evil.example",
-            "errand.example@evil.example", "[::1", "evil.example:7420",
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.1.2.3",
+            "0.0.0.0",
+            "one.example",
+            "one.example:1",
+            "errand.example.evil.example",
+            "errand.example@evil.example",
+            "[::1",
+            "evil.example:7420",
         ] {
             assert!(!check(host, None), "{host} was answered");
         }

@@ -59,10 +59,8 @@ pub(crate) fn frame() -> OpenApi {
     let mut named = vec![(ProblemBody::name().into_owned(), ProblemBody::schema())];
     ProblemBody::schemas(&mut named);
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-    let components = ComponentsBuilder::new()
-        .schemas_from_iter(named)
-        .security_scheme("bearer", bearer)
-        .build();
+    let components =
+        ComponentsBuilder::new().schemas_from_iter(named).security_scheme("bearer", bearer).build();
     let description = "Errand runs background tasks for AI agents: each in a WebAssembly sandbox, \
                        durable, observable and interruptible. Errors are RFC 9457 problem details \
                        with a stable `code`.";
@@ -73,10 +71,7 @@ pub(crate) fn frame() -> OpenApi {
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(description))
                 .license(Some(
-                    LicenseBuilder::new()
-                        .name("Apache-2.0")
-                        .identifier(Some("Apache-2.0"))
-                        .build(),
+                    LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
                 ))
                 .build(),
         )

@@ -5,8 +5,8 @@
 
 use axum::response::{IntoResponse, Response};
 use errand_scheduler::{Fault, ServiceError};
-use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::StatusCode;
+use http::header::{ALLOW, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use problem_details::{JsonProblemDetails, ProblemDetails};
 use serde::Serialize;
 use utoipa::ToSchema;

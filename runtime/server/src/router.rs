@@ -97,10 +97,7 @@ const NOT_YET: &[NotYet] = &[
     not_yet(Get, "/mcp", "mcp_stream", "MCP"),
     not_yet(Post, "/mcp", "mcp", "MCP"),
     not_yet(Delete, "/mcp", "mcp_end", "MCP"),
-    NotYet {
-        open: true,
-        ..not_yet(Get, "/.well-known/agent-card.json", "agent_card", "A2A")
-    },
+    NotYet { open: true, ..not_yet(Get, "/.well-known/agent-card.json", "agent_card", "A2A") },
     not_yet(Get, "/", "console", "the console"),
 ];
 

@@ -96,6 +96,7 @@ impl<'a> From<&'a TokenInfo> for TokenView<'a> {
 )]
 pub(crate) async fn create(call: Call, request: Request) -> Answer {
     let Call { app, caller, .. } = call;
+    caller.require(Right::Admin)?;
     let body: TokenBody = parse(&read_json(request, app.json_limits()).await?)?;
     let expires_at = body.expires_at.as_deref().map(time::parse).transpose();
     let expires_at = expires_at

@@ -44,9 +44,10 @@ pub(crate) fn add(mut routes: Router<App>, api: &mut OpenApi, calls: &[NotYet]) 
         for (code, response) in problems(if call.open { &[422] } else { &[401, 403, 422] }) {
             operation = operation.response(code, response);
         }
-        let variables = call.path.split('/').filter_map(|part| {
-            part.strip_prefix('{').and_then(|part| part.strip_suffix('}'))
-        });
+        let variables = call
+            .path
+            .split('/')
+            .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
         for name in variables {
             let text = ObjectBuilder::new().schema_type(Type::String).build();
             let parameter = ParameterBuilder::new()

@@ -1,6 +1,8 @@
 //! How fast the durable store is: `cargo bench -p errand-store`. Prints a table.
 //!
-//! `STORE_BENCH_TASKS` tasks are stored before the measured part, `STORE_BENCH_DIR` is where.
+//! `STORE_BENCH_TASKS` tasks are stored before the measured part, `STORE_BENCH_DIR` is where. With the
+//! argument `memory` the store in memory is measured; `fill` stops after storing, and `open` and
+//! `rebuild` measure how long a start on that takes.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -9,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use errand_core::*;
-use errand_store::{MemoryStore, SledOptions, SledStore};
+use errand_store::{MemoryStore, SledOptions, SledStore, Trust};
 use serde_json::json;
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -226,6 +228,13 @@ fn main() {
         }
         let given = std::env::var_os("STORE_BENCH_DIR").map(std::path::PathBuf::from);
         let dir = given.unwrap_or_else(|| std::env::temp_dir().join("errand-store-bench"));
+        if let Some(trust) = std::env::args().find_map(|argument| match argument.as_str() {
+            "open" => Some(Trust::WhileUp),
+            "rebuild" => Some(Trust::Never),
+            _ => None,
+        }) {
+            return open(&dir, trust).await;
+        }
         let _ = std::fs::remove_dir_all(&dir);
         let store = Arc::new(SledStore::open(&dir, SledOptions::default()).expect("a store"));
         let stored = std::env::var("STORE_BENCH_TASKS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
@@ -237,18 +246,31 @@ fn main() {
         if stored > 0 {
             println!("stored after {:.1} s; resident {} MB", begun.elapsed().as_secs_f64(), resident_mb());
         }
-        measure(store.clone()).await;
+        let keep = std::env::args().any(|argument| argument == "fill");
+        if !keep {
+            measure(store.clone()).await;
+        }
         let begun = Instant::now();
         store.close().await.expect("it closes");
         drop(store);
         println!("closed in {:.2} s", begun.elapsed().as_secs_f64());
-        for trust in [errand_store::Trust::WhileUp, errand_store::Trust::Never] {
-            let begun = Instant::now();
-            let options = SledOptions { trust, ..SledOptions::default() };
-            let store = SledStore::open(&dir, options).expect("a store");
-            println!("opened ({trust:?}) in {:.2} s; resident {} MB", begun.elapsed().as_secs_f64(), resident_mb());
-            store.close().await.expect("it closes");
+        if !keep {
+            let _ = std::fs::remove_dir_all(&dir);
         }
-        let _ = std::fs::remove_dir_all(&dir);
     });
+}
+
+/// Opens what `fill` left.
+async fn open(dir: &std::path::Path, trust: Trust) {
+    let begun = Instant::now();
+    let options = SledOptions { trust, ..SledOptions::default() };
+    let store = SledStore::open(dir, options).expect("a store");
+    let seconds = begun.elapsed().as_secs_f64();
+    let depth = store.depth(None).await.expect("depth").by_status;
+    println!("opened ({trust:?}) in {seconds:.2} s; resident {} MB; {depth:?}", resident_mb());
+    if trust == Trust::Never {
+        store.close().await.expect("it closes");
+    }
+    // Else as a crash leaves it.
+    std::process::exit(0);
 }

@@ -44,9 +44,9 @@ pub(crate) enum Command {
     Cancel(cancel::CancelArgs),
     Retry(retry::RetryArgs),
     Delete(delete::DeleteArgs),
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(subcommand)]
     Plugin(plugin::PluginCommand),
-    #[command(subcommand, arg_required_else_help = true)]
+    #[command(subcommand)]
     Token(token::TokenCommand),
     Completions(completions::CompletionsArgs),
     #[command(flatten)]

@@ -1,5 +1,6 @@
 //! The run itself: an engine of its own in this process, one task, and the exit code that follows.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -31,18 +32,19 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     let plugin = Plugin::for_file(args.file())?;
     data.create()?;
     let compiled = data.path().join("compiled");
-    let engine = Engine::new(EngineOptions {
-        allocation: Allocation::OnDemand,
-        compiled: compiled.clone(),
-        workspaces: data.path().join("runs"),
-        compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
-        blobs: None,
-    })
-    .map_err(anyhow::Error::from)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)?;
+    // The process ends with the program; nothing is gained by taking these apart before.
+    let engine = ManuallyDrop::new(
+        Engine::new(EngineOptions {
+            allocation: Allocation::OnDemand,
+            compiled: compiled.clone(),
+            workspaces: data.path().join("runs"),
+            compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
+            blobs: None,
+        })
+        .map_err(anyhow::Error::from)?,
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = ManuallyDrop::new(runtime.map_err(anyhow::Error::from)?);
     let digest = plugin.digest(&compiled)?;
     let profile = match engine.known(digest) {
         Some(profile) => profile,
@@ -94,10 +96,10 @@ fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<(
             path: name.to_owned(),
             bytes: Bytes::from(crate::files::read_bytes(args.file())?),
         };
-        let local = Local { files: vec![seed], inherit_stdin: true };
+        let local = Local { files: vec![seed], inherit_stdin: true, ends_process: true };
         return Ok((json!({ "file": name, "args": arguments }), local));
     }
-    let local = Local { files: Vec::new(), inherit_stdin: true };
+    let local = Local { files: Vec::new(), inherit_stdin: true, ends_process: true };
     match profile.kind {
         ExecutorKind::Command => Ok((json!({ "args": arguments }), local)),
         ExecutorKind::Native => {
@@ -177,9 +179,9 @@ impl RunArgs {
         Limits {
             fuel: self.fuel.unwrap_or(usual.fuel),
             memory_bytes: self.memory.unwrap_or(usual.memory_bytes),
-            timeout_ms: self
-                .timeout
-                .map_or(usual.timeout_ms, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+            timeout_ms: self.timeout.map_or(usual.timeout_ms, |time| {
+                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+            }),
             // A person may print as much as they like into their own terminal or file.
             output_bytes: u64::MAX,
             ..usual

@@ -34,16 +34,18 @@ impl Plugin {
                 let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
                 let name = ExecutorName::new(&stem.to_lowercase())
                     .or_else(|_| ExecutorName::new("program"))
-                    .map_err(|error| CommandError::usage(error))?;
+                    .map_err(CommandError::usage)?;
                 return Ok(Self { name, path: file.to_owned(), is_program: true });
             }
             _ => {
                 let shown = file.display();
-                return Err(CommandError::usage(format_args!("run `{shown}`: nothing runs files of its kind"))
-                    .hint("name a .py, .js or .wasm file"));
+                return Err(CommandError::usage(format_args!(
+                    "run `{shown}`: nothing runs files of its kind"
+                ))
+                .hint("name a .py, .js or .wasm file"));
             }
         };
-        let name = ExecutorName::new(name).map_err(|error| CommandError::usage(error))?;
+        let name = ExecutorName::new(name).map_err(CommandError::usage)?;
         let wasm = format!("{name}.wasm");
         let directories = directories();
         match directories.iter().map(|directory| directory.join(&wasm)).find(|path| path.is_file()) {

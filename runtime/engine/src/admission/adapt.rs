@@ -7,6 +7,8 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{ExternalKind, Parser, Payload};
 use wit_component::ComponentEncoder;
 
+use super::heap;
+
 /// Wraps a core module as a component, with the adapter that turns preview 1 calls into WASI 0.2.
 ///
 /// A module with `_start` is a program; another must say which world it implements.
@@ -16,10 +18,11 @@ pub(super) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
     } else {
         WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
     };
+    let module = heap::guard(module)?;
     let encode = || {
         ComponentEncoder::default()
             .validate(true)
-            .module(module)?
+            .module(&module)?
             .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)?
             .encode()
     };

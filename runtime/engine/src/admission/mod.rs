@@ -5,6 +5,7 @@
 
 mod adapt;
 pub(crate) mod child;
+mod heap;
 mod inspect;
 mod limits;
 mod profile;

@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi::p2::{
+    DynInputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
+};
 
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
-use crate::host::filesystem::streams::HeldInput;
 
 /// What a guest may write in one call.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -42,14 +43,39 @@ impl StdinStream for Input {
         match self {
             Self::Bytes(bytes) => Box::new(MemoryInputPipe::new(bytes.clone())),
             Self::Inherited(fuel) => {
-                let stdin = wasmtime_wasi::cli::stdin().p2_stream();
-                Box::new(HeldInput::new(stdin, None, fuel.clone()))
+                let inner = wasmtime_wasi::cli::stdin().p2_stream();
+                Box::new(Reader { inner, fuel: fuel.clone() })
             }
         }
     }
 
     fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
         Box::new(Unused)
+    }
+}
+
+/// Reads standard input, and marks that the guest waits meanwhile.
+struct Reader {
+    inner: DynInputStream,
+    fuel: FuelGauge,
+}
+
+#[async_trait]
+impl InputStream for Reader {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.inner.read(size)
+    }
+
+    async fn cancel(&mut self) {
+        self.inner.cancel().await;
+    }
+}
+
+#[async_trait]
+impl Pollable for Reader {
+    async fn ready(&mut self) {
+        let _waiting = self.fuel.waiting();
+        self.inner.ready().await;
     }
 }
 

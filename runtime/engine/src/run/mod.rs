@@ -38,6 +38,9 @@ pub struct Local {
     pub files: Vec<SeedFile>,
     /// Whether the guest reads this process's standard input.
     pub inherit_stdin: bool,
+    /// Whether the process ends right after: the instance is left to its end then, since taking it
+    /// apart costs as much as a short program does.
+    pub ends_process: bool,
 }
 
 /// Performs a run.
@@ -54,6 +57,7 @@ pub(crate) async fn run(
         true => Input::Inherited(fuel.clone()),
         false => Input::Bytes(Bytes::new()),
     };
+    let ends = local.ends_process;
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
@@ -62,7 +66,7 @@ pub(crate) async fn run(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
-            run.drive(async |store| native::call(&executor, store, &input).await).await
+            run.drive(async |store| native::call(&executor, store, &input).await, ends).await
         }
         Loaded::Command(program) => {
             let invocation = match command::invocation(&job, stdin) {
@@ -73,7 +77,7 @@ pub(crate) async fn run(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
-            run.drive(async |store| command::call(&program, store).await).await
+            run.drive(async |store| command::call(&program, store).await, ends).await
         }
     }
 }
@@ -132,6 +136,7 @@ impl Run {
     async fn drive(
         mut self,
         call: impl AsyncFnOnce(&mut Store<RunState>) -> wasmtime::Result<Called>,
+        ends_process: bool,
     ) -> Outcome {
         let limits = self.job.limits;
         let timeout = Duration::from_millis(limits.timeout_ms);
@@ -156,10 +161,15 @@ impl Run {
         if let Err(ended) = self.stdio.flush().await {
             return ended.into_outcome();
         }
-        match self.keep_artifacts().await {
+        let outcome = match self.keep_artifacts().await {
             Ok(()) => outcome,
             Err(ended) => ended.into_outcome(),
+        };
+        if ends_process {
+            self.store.data_mut().files.remove();
+            std::mem::forget(self.store);
         }
+        outcome
     }
 
     /// Keeps what the request's globs name, whatever the outcome: a report of a failure is wanted too.

@@ -105,6 +105,8 @@ async fn work(worker: Arc<Worker>, shutdown: CancellationToken) {
 const MAX_SETTLING: usize = 1_024;
 /// Tasks claimed ahead of a free slot, at most.
 const MAX_PREFETCH: usize = 128;
+/// Tasks that hold their lanes for less than this on average are quick.
+const QUICK_US: u64 = 1_000;
 /// How much work is claimed ahead: enough that lanes don't wait for a claim, little enough that a task
 /// of higher priority does not wait for long.
 const PREFETCH_US: u64 = 10_000;
@@ -123,7 +125,7 @@ pub(crate) struct Worker {
     principal: Principal,
     engine: String,
     began_at: UnixMillis,
-    /// Where appends wait for the disk.
+    /// Where the worker's own parts run.
     io: Handle,
     /// Where guests run.
     guests: Handle,
@@ -204,6 +206,13 @@ impl Worker {
         let before = self.pace_us.load(Ordering::Relaxed);
         let after = if before == u64::MAX { took } else { before - before / 8 + took / 8 };
         self.pace_us.store(after, Ordering::Relaxed);
+    }
+
+    /// Returns where appends wait: beside the guests while those are quick, which saves waking another
+    /// thread for each; away from guests that could keep an append waiting.
+    fn where_to_append(&self) -> &Handle {
+        let quick = self.pace_us.load(Ordering::Relaxed) < QUICK_US;
+        if quick { &self.guests } else { &self.io }
     }
 
     /// Gives back what is claimed and in no lane yet.

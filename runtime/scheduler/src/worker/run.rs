@@ -4,34 +4,23 @@
 //! events keep their order without a lock across an append, and a task that ends quickly is written
 //! in few appends, at best in one.
 
+mod appending;
+mod output;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bytes::Bytes;
 use errand_core::{
-    Append, AttemptStart, BoxFuture, Draft, Epoch, EventBody, Guard, Level, LogLine, Meter,
-    Principal, Progress, RunHost, Status, Stopped, StoreError, Stream, Task, TaskId, UnixMillis,
-    WorkerId,
+    AttemptStart, BoxFuture, Draft, Epoch, EventBody, Level, Meter, Principal, Progress, RunHost,
+    Stopped, Stream, Task, TaskId, UnixMillis, WorkerId,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::Worker;
-use super::logs::{Logs, cost_bytes};
-use crate::service::cancelled;
+use super::logs::Logs;
 
 /// How long a start may wait to be written together with what follows, while tasks are queueing.
 const FOLD_MS: u64 = 2;
-/// How long output may wait to be written together with what follows.
-const GATHER_MS: u64 = 100;
-/// Output that is not kept waiting any longer.
-const GATHER_BYTES: usize = 32 << 10;
-/// Output on its way to the disk, at most; past it the guest waits.
-const MAX_WAITING_BYTES: usize = 256 << 10;
-/// What a guest may write in the long run, bytes per millisecond (4 MiB/s)…
-const LOG_BYTES_PER_MS: u64 = 4 << 10;
-/// …and at once.
-const LOG_BURST_BYTES: u64 = 4 << 20;
-/// How often a cancel that came while the run ended is tried before it is left to the next claim.
-const MAX_CANCEL_TRIES: usize = 8;
 
 /// Why a run is stopped.
 #[derive(Debug, Clone)]
@@ -95,28 +84,6 @@ struct Pending {
     /// Nothing can be appended any more.
     dead: bool,
     settling: Option<OwnedSemaphorePermit>,
-}
-
-impl Pending {
-    /// Takes what the next append is made of: everything, but never a start together with what puts
-    /// the task back into the queue. The one begins the lease and the other ends it.
-    fn take_drafts(&mut self) -> Vec<Draft> {
-        let requeues = |draft: &Draft| {
-            matches!(
-                draft.body,
-                EventBody::RetryScheduled { .. }
-                    | EventBody::Interrupted { .. }
-                    | EventBody::CheckpointSaved { .. }
-            )
-        };
-        let starts = |draft: &Draft| matches!(draft.body, EventBody::Started { .. });
-        let rest = if self.drafts.first().is_some_and(starts) && self.drafts.iter().any(requeues) {
-            self.drafts.split_off(1)
-        } else {
-            Vec::new()
-        };
-        std::mem::replace(&mut self.drafts, rest)
-    }
 }
 
 impl Run {
@@ -258,226 +225,12 @@ impl Run {
         self.append_if_idle(pending);
     }
 
-    /// Writes what was held back until now. Answers when there is something to write later.
-    pub(super) fn flush_due(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let mut pending = self.lock();
-        let due = pending.due?;
-        if due > now {
-            return Some(due);
-        }
-        let lines = pending.logs.take();
-        self.seal(&mut pending, lines);
-        self.append_if_idle(pending);
-        None
-    }
-
-    /// Makes events of output.
-    fn seal(&self, pending: &mut Pending, lines: Vec<LogLine>) {
-        pending.due = None;
-        if lines.is_empty() {
-            return;
-        }
-        let at = self.worker.service.now();
-        let progress = self.meter.progress();
-        for line in lines {
-            pending.sealed_bytes += cost_bytes(&line);
-            pending.drafts.push(Draft {
-                at,
-                by: self.worker.principal.clone(),
-                progress: Some(progress.clone()),
-                body: EventBody::Log(line),
-            });
-        }
-    }
-
-    fn hold_back(&self, mut pending: MutexGuard<'_, Pending>, until: UnixMillis) {
-        if pending.due.is_none() {
-            pending.due = Some(until);
-            drop(pending);
-            if let Some(me) = self.me.upgrade() {
-                self.worker.ticker.flush_at(me, until);
-            }
-        }
-    }
-
-    /// Starts to append what is pending, unless that is going on.
-    fn append_if_idle(&self, mut pending: MutexGuard<'_, Pending>) {
-        if pending.appending || pending.drafts.is_empty() || pending.dead {
-            return;
-        }
-        pending.appending = true;
-        drop(pending);
-        if let Some(me) = self.me.upgrade() {
-            self.worker.under_way.spawn_on(me.append_all(), &self.worker.io);
-        }
-    }
-
-    /// Appends until nothing is pending.
-    async fn append_all(self: Arc<Self>) {
-        loop {
-            let (append, waiting) = {
-                let mut pending = self.lock();
-                if pending.dead || pending.drafts.is_empty() {
-                    pending.appending = false;
-                    if pending.dead && pending.ending {
-                        self.settle(pending);
-                    }
-                    return;
-                }
-                let drafts = pending.take_drafts();
-                let attempt_start = pending.attempt_start.take();
-                let guard = Guard::Lease(self.epoch);
-                let append = Append { task: self.task, guard, drafts, attempt_start };
-                (append, std::mem::take(&mut pending.waiting))
-            };
-            match self.worker.service.store().append(append).await {
-                Ok(task) => {
-                    for waiter in waiting {
-                        // Who does not wait any more was stopped.
-                        let _ = waiter.send(());
-                    }
-                    if self.appended(&task).await {
-                        return;
-                    }
-                }
-                Err(error) => self.lose(&error),
-            }
-        }
-    }
-
-    /// Takes note of what was written. Tells whether that was the end.
-    async fn appended(&self, task: &Task) -> bool {
-        let done = {
-            let mut pending = self.lock();
-            pending.sealed_bytes = pending
-                .drafts
-                .iter()
-                .map(|draft| match &draft.body {
-                    EventBody::Log(line) => cost_bytes(line),
-                    _ => 0,
-                })
-                .sum();
-            let done = pending.ending && pending.drafts.is_empty();
-            if done {
-                pending.appending = false;
-                self.settle(pending);
-            }
-            done
-        };
-        self.room.notify_waiters();
-        if done && task.cancel_requested && !task.status.is_terminal() {
-            self.cancel_after_end(task.clone()).await;
-        }
-        done
-    }
-
-    /// Ends a task whose cancel was recorded while its run ended otherwise.
-    async fn cancel_after_end(&self, mut task: Task) {
-        let store = self.worker.service.store();
-        for _ in 0..MAX_CANCEL_TRIES {
-            if !task.cancel_requested || !matches!(task.status, Status::Queued | Status::Waiting) {
-                return;
-            }
-            let by = self.worker.principal.clone();
-            let draft = Draft {
-                at: self.worker.service.now(),
-                body: cancelled(task.attempt, &by, None),
-                by,
-                progress: None,
-            };
-            let guard = Guard::Version(task.version);
-            let append = Append { task: task.id, guard, drafts: vec![draft], attempt_start: None };
-            match store.append(append).await {
-                Err(StoreError::Conflict) => match store.task(self.task).await {
-                    Ok(Some(again)) => task = again,
-                    _ => return,
-                },
-                _ => return,
-            }
-        }
-    }
-
-    /// Gives up: nothing of this run counts any more.
-    fn lose(&self, error: &StoreError) {
-        match error {
-            StoreError::Conflict | StoreError::NotFound(_) | StoreError::Illegal(_) => {
-                tracing::info!(task = %self.task, %error, "a run has lost its task");
-            }
-            _ => tracing::error!(task = %self.task, %error, "the events of a run were not written"),
-        }
-        let mut pending = self.lock();
-        pending.dead = true;
-        pending.drafts.clear();
-        pending.waiting.clear();
-        drop(pending);
-        self.stop(Stop::Lost);
-        self.room.notify_waiters();
-    }
-
-    /// Forgets the run: its end is durable, or somebody else's business.
-    fn settle(&self, mut pending: MutexGuard<'_, Pending>) {
-        let settling = pending.settling.take();
-        drop(pending);
-        self.worker.service.0.runs.remove(self);
-        drop(settling);
-    }
-
     fn is_over(&self, pending: &Pending) -> bool {
         pending.dead || pending.ending || self.stop.get().is_some()
     }
 
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(|poison| poison.into_inner())
-    }
-
-    async fn take_output(&self, stream: Stream, level: Level, bytes: &[u8]) -> Result<(), Stopped> {
-        let ahead_until = loop {
-            let room = self.room.notified();
-            tokio::pin!(room);
-            room.as_mut().enable();
-            {
-                let mut pending = self.lock();
-                if self.is_over(&pending) {
-                    return Err(Stopped);
-                }
-                if pending.sealed_bytes + pending.logs.cost_bytes() < MAX_WAITING_BYTES {
-                    break self.gather(pending, stream, level, bytes);
-                }
-                let lines = pending.logs.take();
-                self.seal(&mut pending, lines);
-                self.append_if_idle(pending);
-            }
-            room.await;
-        };
-        if let Some(until) = ahead_until {
-            self.worker.service.0.parts.timer.sleep_until(until).await;
-        }
-        Ok(())
-    }
-
-    /// Takes output. Answers until when the guest must wait if it is too fast.
-    fn gather(
-        &self,
-        mut pending: MutexGuard<'_, Pending>,
-        stream: Stream,
-        level: Level,
-        bytes: &[u8],
-    ) -> Option<UnixMillis> {
-        let now = self.worker.service.now();
-        let cost = pending.logs.write(stream, level, bytes);
-        let (used, at) = pending.burst_used;
-        let given_back = now.since_ms(at).saturating_mul(LOG_BYTES_PER_MS);
-        let used = used.saturating_sub(given_back) + cost as u64;
-        pending.burst_used = (used, now);
-        if pending.logs.cost_bytes() >= GATHER_BYTES {
-            let lines = pending.logs.take();
-            self.seal(&mut pending, lines);
-            self.append_if_idle(pending);
-        } else {
-            self.hold_back(pending, now.plus_ms(GATHER_MS));
-        }
-        let too_much = used.saturating_sub(LOG_BURST_BYTES);
-        (too_much > 0).then(|| now.plus_ms(too_much.div_ceil(LOG_BYTES_PER_MS)))
     }
 }
 

@@ -167,7 +167,6 @@ impl Connection {
             .header_read_timeout(self.options.header_timeout)
             .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(CONNECTION_BUFFER_BYTES)
-            .pipeline_flush(true)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
         let ended = tokio::select! {
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,

@@ -37,8 +37,8 @@ impl Tls {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<_, _>>()
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_slice(key)
-            .map_err(|error| TlsError::Key(error.to_string()))?;
+        let key =
+            PrivateKeyDer::from_pem_slice(key).map_err(|error| TlsError::Key(error.to_string()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()

@@ -182,9 +182,10 @@ fn attachment(path: &str) -> String {
 /// Tells whether the client says that it has this content.
 fn matches(headers: &HeaderMap, etag: &str) -> bool {
     let given = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|value| value.split(',')).map(str::trim).any(|one| {
-        one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag
-    })
+    given
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == etag)
 }
 
 enum Wanted {

@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use errand_core::Status;
-use errand_scheduler::{BulkFilter, ServiceError};
+use errand_scheduler::{BulkFilter, Right, ServiceError};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,6 +39,7 @@ pub(crate) struct CancelBody {
 )]
 pub(crate) async fn cancel(call: Call, TaskPath(id): TaskPath, request: Request) -> Answer {
     let Call { app, caller, base, .. } = call;
+    caller.require(Right::Submit)?;
     let body = read_json(request, app.json_limits()).await?;
     let CancelBody { reason } = if body.is_empty() { CancelBody::default() } else { parse(&body)? };
     let cancelled = app.service.cancel(&caller, id, reason).await?;
@@ -122,6 +123,7 @@ pub(crate) struct Count {
 )]
 pub(crate) async fn retry_many(call: Call, request: Request) -> Answer {
     let Call { app, caller, .. } = call;
+    caller.require(Right::Submit)?;
     let BulkBody { filter } = parse(&read_json(request, app.json_limits()).await?)?;
     let count = to_the_end(async move || app.service.retry_many(&caller, filter).await).await?;
     json(StatusCode::ACCEPTED, &Count { count })
@@ -137,6 +139,7 @@ pub(crate) async fn retry_many(call: Call, request: Request) -> Answer {
 )]
 pub(crate) async fn discard_many(call: Call, request: Request) -> Answer {
     let Call { app, caller, .. } = call;
+    caller.require(Right::Submit)?;
     let BulkBody { filter } = parse(&read_json(request, app.json_limits()).await?)?;
     let count = to_the_end(async move || app.service.discard_many(&caller, filter).await).await?;
     json(StatusCode::ACCEPTED, &Count { count })

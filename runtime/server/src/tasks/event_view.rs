@@ -89,13 +89,27 @@ struct Data<'a> {
 #[serde(untagged)]
 enum Body<'a> {
     Submitted(&'a Submission),
-    Started { run: u32, worker: &'a WorkerId, engine: &'a str },
+    Started {
+        run: u32,
+        worker: &'a WorkerId,
+        engine: &'a str,
+    },
     Log(&'a LogLine),
     // The guest's own kind: the event's is `emitted`.
-    Emitted { kind: &'a str, data: &'a Value },
-    Waiting { waiting_for: WaitingFor, until: Option<Rfc3339> },
-    Resumed { warm: bool },
-    Interrupted { reason: InterruptReason },
+    Emitted {
+        kind: &'a str,
+        data: &'a Value,
+    },
+    Waiting {
+        waiting_for: WaitingFor,
+        until: Option<Rfc3339>,
+    },
+    Resumed {
+        warm: bool,
+    },
+    Interrupted {
+        reason: InterruptReason,
+    },
     ApprovalRequested {
         approval_id: &'a str,
         title: &'a str,
@@ -108,10 +122,20 @@ enum Body<'a> {
         via: Option<&'a str>,
         comment: Option<&'a str>,
     },
-    ChildSpawned { child_id: TaskId, name: Option<&'a str> },
-    ChildFinished { child_id: TaskId, status: Status },
-    SignalReceived { name: &'a str },
-    TimerFired { ordinal: u64 },
+    ChildSpawned {
+        child_id: TaskId,
+        name: Option<&'a str>,
+    },
+    ChildFinished {
+        child_id: TaskId,
+        status: Status,
+    },
+    SignalReceived {
+        name: &'a str,
+    },
+    TimerFired {
+        ordinal: u64,
+    },
     HttpCalled {
         method: &'a str,
         host: &'a str,
@@ -119,13 +143,25 @@ enum Body<'a> {
         response_bytes: u64,
         duration_ms: u64,
     },
-    CheckpointSaved { state_bytes: u64 },
+    CheckpointSaved {
+        state_bytes: u64,
+    },
     ArtifactPublished(&'a Artifact),
-    CancelRequested { reason: Option<&'a str> },
-    RetryScheduled { error: &'a TaskError, delay_ms: u64, not_before: Rfc3339 },
+    CancelRequested {
+        reason: Option<&'a str>,
+    },
+    RetryScheduled {
+        error: &'a TaskError,
+        delay_ms: u64,
+        not_before: Rfc3339,
+    },
     RetryRequested {},
-    Completed { output: &'a Value },
-    Ended { error: &'a TaskError },
+    Completed {
+        output: &'a Value,
+    },
+    Ended {
+        error: &'a TaskError,
+    },
 }
 
 impl<'a> From<&'a EventBody> for Body<'a> {

@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use errand_core::{Submitted, Task};
-use errand_scheduler::{BatchRequest, TaskRequest};
+use errand_scheduler::{BatchRequest, Right, TaskRequest};
 use http::StatusCode;
 
 use super::request::{BatchBody, TaskRequestBody};
@@ -30,6 +30,7 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 )]
 pub(crate) async fn submit(call: Call, request: Request) -> Answer {
     let Call { app, caller, base, .. } = call;
+    caller.require(Right::Submit)?;
     let key: Option<String> = header(request.headers(), IDEMPOTENCY_KEY)?;
     let body = read_json(request, app.json_limits()).await?;
     let mut wish = TaskRequest::from_slice(&body)?;
@@ -63,6 +64,7 @@ pub(crate) async fn submit(call: Call, request: Request) -> Answer {
 )]
 pub(crate) async fn submit_batch(call: Call, request: Request) -> Answer {
     let Call { app, caller, base, .. } = call;
+    caller.require(Right::Submit)?;
     let body = read_json(request, app.json_limits()).await?;
     let batch = BatchRequest::from_slice(&body)?;
     drop(body);

@@ -51,6 +51,7 @@ async fn a_right_that_lacks_is_403() {
         (Method::DELETE, "/v1/executors/x"),
         (Method::GET, "/v1/tokens"),
         (Method::POST, "/v1/queue/pause"),
+        (Method::POST, "/v1/tokens"),
     ] {
         let request = server.request(method, uri, Body::empty());
         let reply = server.send(with(request, &[("authorization", &agent)])).await;

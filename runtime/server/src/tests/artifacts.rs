@@ -28,10 +28,7 @@ async fn files_are_listed_and_fetched_as_attachments() {
     assert_eq!(reply.header("content-type"), "text/html");
     assert_eq!(reply.header("content-length"), "10");
     assert_eq!(reply.header("etag"), format!("\"{digest}\""));
-    assert_eq!(
-        reply.header("content-disposition"),
-        "attachment; filename*=UTF-8''a%20b.html"
-    );
+    assert_eq!(reply.header("content-disposition"), "attachment; filename*=UTF-8''a%20b.html");
     assert_eq!(reply.header("x-content-type-options"), "nosniff");
     assert_eq!(reply.header("content-security-policy"), "sandbox; default-src 'none'");
 

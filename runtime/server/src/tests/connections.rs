@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{PATIENCE, Server, working_server};
-use crate::{ServeOptions, serve};
+use crate::{ServeOptions, Tls, serve};
 
 struct Listening {
     address: std::net::SocketAddr,
@@ -66,10 +66,8 @@ async fn a_connection_is_kept_for_the_next_request() {
 #[tokio::test]
 async fn slow_headers_and_half_bodies_end_and_leave_nothing() {
     let server = working_server().await;
-    let options = ServeOptions {
-        header_timeout: Duration::from_millis(50),
-        ..ServeOptions::default()
-    };
+    let options =
+        ServeOptions { header_timeout: Duration::from_millis(50), ..ServeOptions::default() };
     let listening = listen(&server, options).await;
     let mut slow = listening.connect().await;
     slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: lo").await.unwrap();
@@ -92,9 +90,11 @@ async fn headers_that_are_too_large_are_refused() {
     let server = working_server().await;
     let listening = listen(&server, ServeOptions::default()).await;
     let mut stream = listening.connect().await;
-    let long = format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(40_000));
+    let long =
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(40_000));
     stream.write_all(long.as_bytes()).await.ok();
-    assert!(read_until(&mut stream, "\r\n\r\n").await.starts_with("HTTP/1.1 431"));
+    let answer = read_until(&mut stream, "\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:?}");
 }
 
 #[tokio::test]
@@ -166,4 +166,51 @@ async fn a_stop_lets_a_request_under_way_end() {
     assert!(answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
     let ended = tokio::time::timeout(PATIENCE, listening.done).await;
     ended.expect("the server stops").unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn tls_is_spoken_with_the_certificate_that_was_given() {
+    use std::sync::Arc;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap();
+    let server = working_server().await;
+    let options = ServeOptions { tls: Some(tls), ..ServeOptions::default() };
+    let listening = listen(&server, options).await;
+
+    let mut roots = RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = TlsConnector::from(Arc::new(config));
+    let name = "localhost".try_into().unwrap();
+    let mut stream = connector.connect(name, listening.connect().await).await.unwrap();
+    stream.write_all(HEALTH.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 4_096];
+    let length = stream.read(&mut answer).await.unwrap();
+    assert!(answer[..length].starts_with(b"HTTP/1.1 200"));
+
+    let mut plain = listening.connect().await;
+    plain.write_all(HEALTH.as_bytes()).await.unwrap();
+    assert!(!read_until(&mut plain, "200 OK").await.contains("200 OK"));
+}
+
+#[test]
+fn certificates_that_are_none_are_refused() {
+    let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (own.cert.pem(), own.signing_key.serialize_pem());
+    let other_key = other.signing_key.serialize_pem();
+    for (certificate, key) in
+        [("", key.as_str()), (&certificate, ""), (&certificate, &other_key), ("x", "y")]
+    {
+        assert!(Tls::from_pem(certificate.as_bytes(), key.as_bytes()).is_err());
+    }
 }

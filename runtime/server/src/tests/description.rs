@@ -20,10 +20,13 @@ fn operations(api: &Value) -> Vec<(String, String, &Value)> {
         item.into_iter().map(|(method, _)| (path.clone(), method)).collect::<Vec<_>>()
     };
     let names: Vec<_> = paths.iter().flat_map(of_path).collect();
-    names.into_iter().map(|(path, method)| {
-        let operation = &api["paths"][&path][&method];
-        (path, method, operation)
-    }).collect()
+    names
+        .into_iter()
+        .map(|(path, method)| {
+            let operation = &api["paths"][&path][&method];
+            (path, method, operation)
+        })
+        .collect()
 }
 
 /// Returns every `$ref` in a value.
@@ -78,10 +81,8 @@ async fn operations_are_named_once_described_and_have_their_parameters() {
             .filter(|parameter| parameter["in"] == "path")
             .map(|parameter| parameter["name"].as_str().unwrap())
             .collect();
-        let named: BTreeSet<&str> = path
-            .split('/')
-            .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
-            .collect();
+        let named: BTreeSet<&str> =
+            path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(given, named, "{method} {path}");
     }
 }
@@ -147,7 +148,8 @@ async fn the_description_is_the_contract_and_every_call_in_it_is_answered() {
             (path, methods.join(" "))
         })
         .collect();
-    let contract = CONTRACT.iter().map(|(path, methods)| ((*path).to_owned(), (*methods).to_owned()));
+    let contract =
+        CONTRACT.iter().map(|(path, methods)| ((*path).to_owned(), (*methods).to_owned()));
     assert_eq!(described, contract.collect());
 
     for (path, methods) in CONTRACT {

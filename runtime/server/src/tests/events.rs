@@ -83,8 +83,7 @@ async fn recorded_events_are_numbered_and_whole() {
     assert_eq!(log["data"]["stream"], "stdout");
     assert_eq!(log["data"]["text"], "hello\n");
     for event in &items {
-        let mut names: Vec<&str> =
-            event.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut names: Vec<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
         names.sort_unstable();
         assert_eq!(names, ["at", "attempt", "by", "data", "kind", "seq"]);
         assert!(event["at"].as_str().unwrap().ends_with('Z'));

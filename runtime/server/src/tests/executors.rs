@@ -1,10 +1,13 @@
 //! `/v1/executors`.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::Method;
 use serde_json::json;
 
 use super::harness::{Server, Setup, WASM, server, with};
+use crate::ServerConfig;
 
 #[tokio::test]
 async fn an_upload_is_described_and_the_same_again_is_200() {
@@ -94,8 +97,22 @@ async fn an_upload_without_the_right_is_refused_unread() {
     let server = server().await;
     let agent = format!("Bearer {}", server.agent);
     let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
-    let request =
-        server.request(Method::POST, "/v1/executors?name=x", Body::from_stream(never));
+    let request = server.request(Method::POST, "/v1/executors?name=x", Body::from_stream(never));
     let reply = server.send(with(request, &[("authorization", &agent)])).await;
     reply.problem(403, "forbidden");
+}
+
+#[tokio::test]
+async fn uploads_beyond_the_bound_wait_unread_for_their_turn() {
+    let config = ServerConfig {
+        max_uploads: 1,
+        upload_timeout: Duration::from_millis(50),
+        ..ServerConfig::default()
+    };
+    let server = Server::new(Setup { config, ..Setup::default() }).await;
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let stuck = server.request(Method::POST, "/v1/executors?name=x", Body::from_stream(never));
+    let (stuck, next) = tokio::join!(biased; server.send(stuck), server.upload("prog"));
+    stuck.problem(408, "request_timeout");
+    assert_eq!(next.status, 201);
 }

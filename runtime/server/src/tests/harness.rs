@@ -66,11 +66,8 @@ pub(super) async fn working_server() -> Server {
 impl Server {
     pub(super) async fn new(setup: Setup) -> Self {
         let store = Arc::new(MemoryStore::with_queue_bound(setup.queue_bound));
-        let blobs: Arc<dyn Blobs> = if setup.disk_full {
-            Arc::new(FullDisk)
-        } else {
-            Arc::new(MemoryBlobs::default())
-        };
+        let blobs: Arc<dyn Blobs> =
+            if setup.disk_full { Arc::new(FullDisk) } else { Arc::new(MemoryBlobs::default()) };
         blobs.put(Bytes::from_static(FILE)).await.ok();
         let gate = Arc::new(Semaphore::new(0));
         let runner = Arc::new(Puppet { gate: Arc::clone(&gate) });
@@ -103,7 +100,12 @@ impl Server {
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    pub(super) fn request(&self, method: Method, uri: &str, body: impl Into<Body>) -> Request<Body> {
+    pub(super) fn request(
+        &self,
+        method: Method,
+        uri: &str,
+        body: impl Into<Body>,
+    ) -> Request<Body> {
         let operator = format!("Bearer {}", self.operator);
         Request::builder()
             .method(method)
@@ -256,10 +258,8 @@ impl Runner for Puppet {
                 "log" => {
                     let count = job.input["count"].as_u64().unwrap_or(1);
                     for number in 0..count {
-                        let body = EventBody::Emitted {
-                            kind: "counted".to_owned(),
-                            data: json!(number),
-                        };
+                        let body =
+                            EventBody::Emitted { kind: "counted".to_owned(), data: json!(number) };
                         if host.record(body).await.is_err() {
                             return Outcome::Interrupted(errand_core::InterruptReason::Drain);
                         }

@@ -66,7 +66,8 @@ async fn every_condition_must_hold() {
 #[tokio::test]
 async fn every_wrong_parameter_is_named() {
     let server = working_server().await;
-    let uri = "/v1/tasks?status=done&limit=0&label=x&cursor=zzz&parent_id=p&foo=1&executor=a&executor=b";
+    let uri =
+        "/v1/tasks?status=done&limit=0&label=x&cursor=zzz&parent_id=p&foo=1&executor=a&executor=b";
     let expected = ["cursor", "executor", "foo", "label", "limit", "parent_id", "status"];
     assert_eq!(server.get(uri).await.faults(), expected);
     for limit in ["501", "-1", "x", "1.5"] {

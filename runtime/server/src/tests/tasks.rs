@@ -10,7 +10,8 @@ use super::harness::{Server, Setup, server, with, working_server};
 async fn a_task_has_all_its_fields_and_absolute_links() {
     let server = server().await;
     server.upload("prog").await;
-    let request = json!({"executor": "prog", "input": {"n": 1}, "labels": {"a": "b"}, "priority": 5});
+    let request =
+        json!({"executor": "prog", "input": {"n": 1}, "labels": {"a": "b"}, "priority": 5});
     let mut asked = server.request(Method::POST, "/v1/tasks", request.to_string());
     asked.headers_mut().insert("host", "localhost:9999".parse().unwrap());
     let reply = server.send(asked).await;
@@ -72,7 +73,12 @@ async fn a_request_that_is_wrong_names_every_fault() {
     let reply = server.post("/v1/tasks", wrong.clone()).await;
     let places = reply.faults();
     let expected = [
-        "/executor", "/extra", "/labels/k", "/limits/cpu", "/limits/fuel", "/priority",
+        "/executor",
+        "/extra",
+        "/labels/k",
+        "/limits/cpu",
+        "/limits/fuel",
+        "/priority",
         "/retry/max_attempts",
     ];
     assert_eq!(places, expected);

@@ -45,5 +45,8 @@ async fn a_wish_that_is_wrong_names_every_fault() {
     assert_eq!(server.post("/v1/tokens", wish).await.faults(), ["/expires_at"]);
     let wish = json!({"name": "x\u{1}", "rights": ["read"]});
     assert_eq!(server.post("/v1/tokens", wish).await.faults(), ["/name"]);
-    assert_eq!(server.post("/v1/tokens", json!({"name": "x", "rights": []})).await.faults(), ["/rights"]);
+    assert_eq!(
+        server.post("/v1/tokens", json!({"name": "x", "rights": []})).await.faults(),
+        ["/rights"]
+    );
 }

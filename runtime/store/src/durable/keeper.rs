@@ -13,15 +13,13 @@ use super::files::{self, Checkpoint};
 use crate::journal;
 use crate::kv::SledKv;
 
-/// How much the journal grows between two flushes of sled: a second's redo, about.
-const CHECKPOINT_BYTES: u64 = 16 << 20;
-
 /// The writer's side.
 pub(super) struct Keeper {
     pub(super) shared: Arc<Shared>,
     /// One wish is enough: more would ask for the same.
     wake: Option<SyncSender<()>>,
     woken_at: u64,
+    checkpoint_bytes: u64,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,6 +39,7 @@ pub(super) struct Work {
     /// Bytes of frames since the last snapshot, at open.
     pub(super) journal_bytes: u64,
     pub(super) last_snapshot_bytes: u64,
+    pub(super) checkpoint_bytes: u64,
     pub(super) snapshot_bytes: u64,
 }
 
@@ -49,6 +48,7 @@ impl Keeper {
         let shared = Arc::new(Shared::default());
         shared.applied_lsn.store(applied_lsn, Ordering::Release);
         let (wake, woken) = sync_channel(1);
+        let checkpoint_bytes = work.checkpoint_bytes;
         let thread = {
             let shared = shared.clone();
             std::thread::Builder::new().name("store-keeper".into()).spawn(move || {
@@ -63,14 +63,15 @@ impl Keeper {
         };
         let thread =
             thread.map_err(|error| crate::failure::io("start the store's keeper", &error))?;
-        Ok(Self { shared, wake: Some(wake), woken_at: 0, thread: Some(thread) })
+        let (wake, thread) = (Some(wake), Some(thread));
+        Ok(Self { shared, wake, woken_at: 0, checkpoint_bytes, thread })
     }
 
     /// Hears that a frame is applied.
     pub(super) fn applied(&mut self, lsn: u64) {
         self.shared.applied_lsn.store(lsn, Ordering::Release);
         let written = self.shared.journal_bytes.load(Ordering::Relaxed);
-        if written - self.woken_at >= CHECKPOINT_BYTES
+        if written - self.woken_at >= self.checkpoint_bytes
             && self.wake.as_ref().is_some_and(|wake| wake.try_send(()).is_ok())
         {
             self.woken_at = written;

@@ -15,6 +15,8 @@ pub struct SledOptions {
     pub reserve_bytes: u64,
     /// How large a segment of the journal gets.
     pub segment_bytes: u64,
+    /// Sled is flushed when the journal has grown by this much: what a start has to redo at most.
+    pub checkpoint_bytes: u64,
     /// A snapshot is taken when the journal has grown by this much, or by the size of the last one if
     /// that is more.
     pub snapshot_bytes: u64,
@@ -31,6 +33,8 @@ impl Default for SledOptions {
             queued_max: crate::QUEUED_MAX,
             reserve_bytes: 256 << 20,
             segment_bytes: crate::journal::SEGMENT_BYTES,
+            // A second's redo, about.
+            checkpoint_bytes: 16 << 20,
             snapshot_bytes: 64 << 20,
             syncing: Syncing::Full,
             trust: Trust::WhileUp,
@@ -54,7 +58,9 @@ pub enum Trust {
     /// If the machine has been up since they were written, or the store was closed in an orderly way.
     #[default]
     WhileUp,
-    /// Never: as if power had been lost.
+    /// If the store was closed in an orderly way, not otherwise: as if power had been lost since.
+    IfClosed,
+    /// Never: the index is made anew.
     Never,
     /// Always, also after a loss of power. For tests that find out what would come of it.
     Always,

@@ -19,7 +19,7 @@ const PREFIX: &str = "snapshot-";
 const UNFINISHED: &str = "unfinished-snapshot";
 const MAGIC: &[u8; 8] = b"errands1";
 /// How many bytes of keys and values one frame of a snapshot holds, about.
-const FRAME_BYTES: usize = 1 << 20;
+const FRAME_BYTES: usize = 256 << 10;
 
 /// Writes a snapshot at an LSN that is applied; returns its size.
 pub(crate) fn write(dir: &Path, kv: &dyn Kv, lsn: u64) -> Result<u64, StoreError> {

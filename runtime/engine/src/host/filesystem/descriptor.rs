@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use errand_workspace::{FileId, OpenFile};
 use wasmtime::component::Resource;
-use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::filesystem::{Descriptor, OpenMode};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
     ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
@@ -12,7 +12,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
-use super::streams::{CountedOutput, HeldInput};
+use super::streams::{FileInput, FileOutput};
 use super::{View, again, trap};
 
 type Fd = Resource<Descriptor>;
@@ -109,11 +109,17 @@ impl HostDescriptor for View<'_> {
     }
 
     fn read_via_stream(&mut self, fd: Fd, offset: Filesize) -> FsResult<Resource<DynInputStream>> {
+        let file = match self.table.get(&fd)? {
+            Descriptor::File(file) if !file.open_mode.contains(OpenMode::READ) => {
+                return Err(ErrorCode::BadDescriptor.into());
+            }
+            Descriptor::File(file) => file.file.clone(),
+            Descriptor::Dir(_) => return Err(ErrorCode::IsDirectory.into()),
+        };
         let open = self.files.open.get(&fd.rep()).cloned();
-        let plain = self.inner().read_via_stream(fd, offset)?;
-        let plain = self.table.delete(plain)?;
-        let held: DynInputStream = Box::new(HeldInput::new(plain, open, self.files.fuel.clone()));
-        Ok(self.table.push(held)?)
+        let input = FileInput::new(file, offset, open, self.files.fuel.clone());
+        let input: DynInputStream = Box::new(input);
+        Ok(self.table.push(input)?)
     }
 
     fn write_via_stream(
@@ -287,19 +293,14 @@ impl HostDescriptor for View<'_> {
 impl View<'_> {
     fn output_stream(&mut self, fd: &Fd, at: Option<u64>) -> FsResult<Resource<DynOutputStream>> {
         let file = match self.table.get(fd)? {
-            Descriptor::File(file) => file.file.clone(),
-            Descriptor::Dir(_) => return Err(ErrorCode::BadDescriptor.into()),
+            Descriptor::File(file) if file.open_mode.contains(OpenMode::WRITE) => file.file.clone(),
+            _ => return Err(ErrorCode::BadDescriptor.into()),
         };
         // Every descriptor of a file was counted when it was opened.
         let open = self.files.open.get(&fd.rep()).cloned().ok_or(ErrorCode::BadDescriptor)?;
-        let plain = match at {
-            Some(offset) => self.inner().write_via_stream(again(fd), offset)?,
-            None => self.inner().append_via_stream(again(fd))?,
-        };
-        let plain = self.table.delete(plain)?;
-        let counted = CountedOutput::new(plain, file, open, at, self.files.fuel.clone());
-        let counted: DynOutputStream = Box::new(counted);
-        Ok(self.table.push(counted)?)
+        let output = FileOutput::new(file, open, at, self.files.fuel.clone());
+        let output: DynOutputStream = Box::new(output);
+        Ok(self.table.push(output)?)
     }
 }
 

@@ -4,7 +4,7 @@
 //! file or makes an entry is counted before it happens, and ends the run at the bound.
 
 mod descriptor;
-pub(crate) mod streams;
+mod streams;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -82,6 +82,11 @@ impl Files {
     /// Returns the workspace, where the guest ever looked for it.
     pub(crate) fn workspace(&self) -> Option<&Workspace> {
         self.workspace.as_ref()
+    }
+
+    /// Removes the workspace now.
+    pub(crate) fn remove(&mut self) {
+        self.workspace = None;
     }
 
     fn make(&mut self) -> Result<Option<&Workspace>, Ended> {

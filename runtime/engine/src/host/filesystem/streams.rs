@@ -1,65 +1,67 @@
 //! Streams on files of the workspace: what is written is counted, and both sides hold the file open in
 //! the account.
+//!
+//! Files are read and written where the guest runs: handing each piece to another thread would cost
+//! more than it does.
 
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use errand_workspace::OpenFile;
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
-};
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 
-/// A stream that reads a file, or standard input.
-pub(crate) struct HeldInput {
-    inner: DynInputStream,
+/// What is read or written in one call at the most.
+const CHUNK_BYTES: usize = 64 << 10;
+
+/// A stream that reads a file.
+pub(super) struct FileInput {
+    file: Arc<std::fs::File>,
+    at: u64,
     _open: Option<OpenFile>,
     fuel: FuelGauge,
 }
 
-impl HeldInput {
-    pub(crate) fn new(inner: DynInputStream, open: Option<OpenFile>, fuel: FuelGauge) -> Self {
-        Self { inner, _open: open, fuel }
-    }
-
-    fn charge(&self, bytes: Bytes) -> StreamResult<Bytes> {
-        self.fuel.charge_bytes(bytes.len() as u64).map_err(trap)?;
-        Ok(bytes)
+impl FileInput {
+    pub(super) fn new(
+        file: Arc<std::fs::File>,
+        at: u64,
+        open: Option<OpenFile>,
+        fuel: FuelGauge,
+    ) -> Self {
+        Self { file, at, _open: open, fuel }
     }
 }
 
-#[async_trait]
-impl InputStream for HeldInput {
+impl InputStream for FileInput {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let bytes = self.inner.read(size)?;
-        self.charge(bytes)
-    }
-
-    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let _waiting = self.fuel.waiting();
-        let bytes = self.inner.blocking_read(size).await?;
-        self.charge(bytes)
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut bytes = BytesMut::zeroed(size.min(CHUNK_BYTES));
+        let read = retried(|| self.file.read_at(&mut bytes, self.at))?;
+        if read == 0 {
+            return Err(StreamError::Closed);
+        }
+        self.fuel.charge_bytes(read as u64).map_err(trap)?;
+        self.at += read as u64;
+        bytes.truncate(read);
+        Ok(bytes.freeze())
     }
 }
 
 #[async_trait]
-impl Pollable for HeldInput {
-    async fn ready(&mut self) {
-        let _waiting = self.fuel.waiting();
-        self.inner.ready().await;
-    }
+impl Pollable for FileInput {
+    async fn ready(&mut self) {}
 }
 
 /// A stream that writes a file.
-pub(super) struct CountedOutput {
-    inner: DynOutputStream,
+pub(super) struct FileOutput {
     file: Arc<std::fs::File>,
     open: OpenFile,
     /// Where the next byte goes; nothing: at the end.
@@ -67,64 +69,63 @@ pub(super) struct CountedOutput {
     fuel: FuelGauge,
 }
 
-impl CountedOutput {
+impl FileOutput {
     pub(super) fn new(
-        inner: DynOutputStream,
         file: Arc<std::fs::File>,
         open: OpenFile,
         at: Option<u64>,
         fuel: FuelGauge,
     ) -> Self {
-        Self { inner, file, open, at, fuel }
+        Self { file, open, at, fuel }
     }
+}
 
-    /// Counts so many bytes before they are written.
-    fn count(&mut self, bytes: u64) -> StreamResult<()> {
-        self.fuel.charge_bytes(bytes).map_err(trap)?;
-        let size = self
-            .file
-            .metadata()
-            .map_err(|error| StreamError::LastOperationFailed(error.into()))?
-            .len();
-        let end = self.at.unwrap_or(size).saturating_add(bytes);
+impl OutputStream for FileOutput {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let length = bytes.len() as u64;
+        self.fuel.charge_bytes(length).map_err(trap)?;
+        let size = retried(|| self.file.metadata())?.len();
+        let at = self.at.unwrap_or(size);
+        let end = at.saturating_add(length);
         self.open.resize(size, end.max(size)).map_err(|exceeded| trap(exceeded.into()))?;
+        if let Err(error) = self.file.write_all_at(&bytes, at) {
+            return Err(match error.kind() {
+                // What the host can't store is no answer that the guest could get again in a replay.
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    trap(Ended::Host(format!("the host could not store a file: {error}")))
+                }
+                _ => StreamError::LastOperationFailed(error.into()),
+            });
+        }
         if self.at.is_some() {
             self.at = Some(end);
         }
         Ok(())
     }
-}
-
-#[async_trait]
-impl OutputStream for CountedOutput {
-    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.count(bytes.len() as u64)?;
-        self.inner.write(bytes)
-    }
-
-    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.count(bytes.len() as u64)?;
-        self.inner.blocking_write_and_flush(bytes).await
-    }
 
     fn flush(&mut self) -> StreamResult<()> {
-        self.inner.flush()
+        Ok(())
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.inner.check_write()
-    }
-
-    async fn cancel(&mut self) {
-        self.inner.cancel().await;
+        Ok(CHUNK_BYTES)
     }
 }
 
 #[async_trait]
-impl Pollable for CountedOutput {
-    async fn ready(&mut self) {
-        let _waiting = self.fuel.waiting();
-        self.inner.ready().await;
+impl Pollable for FileOutput {
+    async fn ready(&mut self) {}
+}
+
+/// Calls again what a signal interrupted.
+fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> StreamResult<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => {
+                return other.map_err(|error| StreamError::LastOperationFailed(error.into()));
+            }
+        }
     }
 }
 

@@ -1,0 +1,158 @@
+//! Appending a run's events, one append at a time, until the last one is durable.
+
+use std::sync::{Arc, MutexGuard};
+
+use errand_core::{Append, Draft, EventBody, Guard, Status, StoreError, Task};
+
+use super::{Pending, Run, Stop};
+use crate::service::cancelled;
+use crate::worker::logs::cost_bytes;
+
+/// How often a cancel that came while the run ended is tried before it is left to the next claim.
+const MAX_CANCEL_TRIES: usize = 8;
+
+impl Run {
+    /// Starts to append what is pending, unless that is going on.
+    pub(super) fn append_if_idle(&self, mut pending: MutexGuard<'_, Pending>) {
+        if pending.appending || pending.drafts.is_empty() || pending.dead {
+            return;
+        }
+        pending.appending = true;
+        drop(pending);
+        if let Some(me) = self.me.upgrade() {
+            self.worker.under_way.spawn_on(me.append_all(), self.worker.where_to_append());
+        }
+    }
+
+    /// Appends until nothing is pending.
+    async fn append_all(self: Arc<Self>) {
+        loop {
+            let (append, waiting) = {
+                let mut pending = self.lock();
+                if pending.dead || pending.drafts.is_empty() {
+                    pending.appending = false;
+                    if pending.dead && pending.ending {
+                        self.settle(pending);
+                    }
+                    return;
+                }
+                let drafts = pending.take_drafts();
+                let attempt_start = pending.attempt_start.take();
+                let guard = Guard::Lease(self.epoch);
+                let append = Append { task: self.task, guard, drafts, attempt_start };
+                (append, std::mem::take(&mut pending.waiting))
+            };
+            match self.worker.service.store().append(append).await {
+                Ok(task) => {
+                    for waiter in waiting {
+                        // Who does not wait any more was stopped.
+                        let _ = waiter.send(());
+                    }
+                    if self.appended(&task).await {
+                        return;
+                    }
+                }
+                Err(error) => self.lose(&error),
+            }
+        }
+    }
+
+    /// Takes note of what was written. Tells whether that was the end.
+    async fn appended(&self, task: &Task) -> bool {
+        let done = {
+            let mut pending = self.lock();
+            pending.sealed_bytes = pending
+                .drafts
+                .iter()
+                .map(|draft| match &draft.body {
+                    EventBody::Log(line) => cost_bytes(line),
+                    _ => 0,
+                })
+                .sum();
+            let done = pending.ending && pending.drafts.is_empty();
+            if done {
+                pending.appending = false;
+                self.settle(pending);
+            }
+            done
+        };
+        self.room.notify_waiters();
+        if done && task.cancel_requested && !task.status.is_terminal() {
+            self.cancel_after_end(task.clone()).await;
+        }
+        done
+    }
+
+    /// Ends a task whose cancel was recorded while its run ended otherwise.
+    async fn cancel_after_end(&self, mut task: Task) {
+        let store = self.worker.service.store();
+        for _ in 0..MAX_CANCEL_TRIES {
+            if !task.cancel_requested || !matches!(task.status, Status::Queued | Status::Waiting) {
+                return;
+            }
+            let by = self.worker.principal.clone();
+            let draft = Draft {
+                at: self.worker.service.now(),
+                body: cancelled(task.attempt, &by, None),
+                by,
+                progress: None,
+            };
+            let guard = Guard::Version(task.version);
+            let append = Append { task: task.id, guard, drafts: vec![draft], attempt_start: None };
+            match store.append(append).await {
+                Err(StoreError::Conflict) => match store.task(self.task).await {
+                    Ok(Some(again)) => task = again,
+                    _ => return,
+                },
+                _ => return,
+            }
+        }
+    }
+
+    /// Gives up: nothing of this run counts any more.
+    fn lose(&self, error: &StoreError) {
+        match error {
+            StoreError::Conflict | StoreError::NotFound(_) | StoreError::Illegal(_) => {
+                tracing::info!(task = %self.task, %error, "a run has lost its task");
+            }
+            _ => tracing::error!(task = %self.task, %error, "the events of a run were not written"),
+        }
+        let mut pending = self.lock();
+        pending.dead = true;
+        pending.drafts.clear();
+        pending.waiting.clear();
+        drop(pending);
+        self.stop(Stop::Lost);
+        self.room.notify_waiters();
+    }
+
+    /// Forgets the run: its end is durable, or somebody else's business.
+    pub(super) fn settle(&self, mut pending: MutexGuard<'_, Pending>) {
+        let settling = pending.settling.take();
+        drop(pending);
+        self.worker.service.0.runs.remove(self);
+        drop(settling);
+    }
+}
+
+impl Pending {
+    /// Takes what the next append is made of: everything, but never a start together with what puts
+    /// the task back into the queue. The one begins the lease and the other ends it.
+    fn take_drafts(&mut self) -> Vec<Draft> {
+        let requeues = |draft: &Draft| {
+            matches!(
+                draft.body,
+                EventBody::RetryScheduled { .. }
+                    | EventBody::Interrupted { .. }
+                    | EventBody::CheckpointSaved { .. }
+            )
+        };
+        let starts = |draft: &Draft| matches!(draft.body, EventBody::Started { .. });
+        let rest = if self.drafts.first().is_some_and(starts) && self.drafts.iter().any(requeues) {
+            self.drafts.split_off(1)
+        } else {
+            Vec::new()
+        };
+        std::mem::replace(&mut self.drafts, rest)
+    }
+}

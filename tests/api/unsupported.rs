@@ -1,0 +1,43 @@
+//! What the contract names and this version does not do yet is answered, not left to guess.
+
+use crate::harness::{Client, shared};
+
+const LATER: &[(&str, &str)] = &[
+    ("POST", "/v1/tasks/{id}/signals"),
+    ("GET", "/v1/tasks/{id}/diff"),
+    ("GET", "/v1/tasks/{id}/workspace"),
+    ("POST", "/v1/blobs"),
+    ("GET", "/v1/approvals"),
+    ("GET", "/v1/approvals?status=pending"),
+    ("GET", "/v1/approvals/{id}"),
+    ("POST", "/v1/approvals/{id}"),
+    ("GET", "/v1/contexts/{id}"),
+    ("PUT", "/v1/contexts/{id}/state"),
+    ("GET", "/v1/contexts/{id}/events"),
+    ("GET", "/v1/schedules"),
+    ("POST", "/v1/schedules"),
+    ("GET", "/v1/schedules/{id}"),
+    ("PATCH", "/v1/schedules/{id}"),
+    ("DELETE", "/v1/schedules/{id}"),
+    ("GET", "/v1/grants/{executor}"),
+    ("PUT", "/v1/grants/{executor}"),
+    ("POST", "/v1/backup"),
+    ("POST", "/mcp"),
+    ("GET", "/.well-known/agent-card.json"),
+    ("GET", "/"),
+];
+
+#[test]
+fn calls_of_later_versions_are_called_unsupported() {
+    for (method, path) in LATER {
+        let path = path.replace("{id}", "01aaaaaaaaaaaaaaaaaaaaaaaa").replace("{executor}", "noop");
+        shared::operator().ask(method, &path, &[]).problem(422, "unsupported");
+    }
+}
+
+#[test]
+fn they_need_a_token_as_they_will() {
+    let anonymous = Client::anonymous(shared::server().url());
+    anonymous.get("/v1/approvals").problem(401, "unauthenticated");
+    anonymous.get("/.well-known/agent-card.json").problem(422, "unsupported");
+}

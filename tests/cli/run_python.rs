@@ -1,0 +1,197 @@
+//! `errand run FILE.py`: the program's output, input and exit code are this command's.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::harness::shell::{self, Ran};
+use crate::harness::shared;
+
+/// A program in a file.
+pub(super) struct Script(TempDir);
+
+impl Script {
+    pub(super) fn new(code: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory can be made");
+        std::fs::write(directory.path().join("program.py"), code).expect("it can be written");
+        Self(directory)
+    }
+
+    /// Calls `errand run FLAGS program.py ARGS`, beside the server's compiled executors.
+    pub(super) fn command(&self, flags: &[&str], args: &[&str]) -> Command {
+        // Uploading it has compiled it, and a local run looks in the same place.
+        shared::python();
+        let mut command = shared::server().command(&["run"]);
+        command.args(flags).arg("program.py").args(args).current_dir(self.0.path());
+        command
+    }
+
+    pub(super) fn run(&self) -> Ran {
+        shell::run(&mut self.command(&[], &[]))
+    }
+}
+
+#[test]
+fn a_program_prints_and_ends_as_python_does() {
+    let ran = Script::new("import sys\nprint('out')\nprint('err', file=sys.stderr)").run();
+    let ran = ran.expect(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("out\n", "err\n"));
+}
+
+#[test]
+fn arguments_after_the_file_are_the_programs_own() {
+    let script = Script::new("import sys\nprint(sys.argv[1:])");
+    let args = ["a", "b c", "--help", "--fuel", "-", "--"];
+    let out = shell::run(&mut script.command(&[], &args)).ok();
+    assert_eq!(out, "['a', 'b c', '--help', '--fuel', '-', '--']\n");
+}
+
+#[test]
+fn standard_input_is_read_when_the_program_asks_for_it() {
+    let script = Script::new(
+        "import sys\nprint('ready', flush=True)\nfor line in sys.stdin: print('got', line, end='', flush=True)",
+    );
+    let mut child = script
+        .command(&[], &[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut next = || lines.next().expect("a line comes").expect("it is text");
+    // Each answer comes before the next line is sent: nothing waits for the end of the input.
+    assert_eq!(next(), "ready");
+    for word in ["one", "two"] {
+        writeln!(input, "{word}").expect("it reads");
+        assert_eq!(next(), format!("got {word}"));
+    }
+    drop(input);
+    assert!(child.wait().expect("it ends").success());
+}
+
+#[test]
+fn a_program_that_does_not_read_does_not_wait_for_input() {
+    let script = Script::new("print('done')");
+    // The writing end stays open until the program has ended.
+    let mut child = script
+        .command(&[], &[])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    let input = child.stdin.take();
+    assert!(child.wait().expect("it ends").success());
+    drop(input);
+}
+
+#[test]
+fn an_exit_code_is_passed_through_in_silence() {
+    for (code, end) in [(3, "sys.exit(3)"), (0, "sys.exit()"), (255, "sys.exit(255)")] {
+        let ran = Script::new(&format!("import sys\n{end}")).run().expect(code);
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
+    }
+    let ran = Script::new("import sys\nsys.exit('no luck')").run().expect(1);
+    assert_eq!(ran.stderr, "no luck\n");
+}
+
+#[test]
+fn an_exception_shows_its_traceback_with_the_file_and_nothing_of_ours() {
+    let ran = Script::new("def divide():\n    return 1 / 0\ndivide()").run().expect(1);
+    assert!(ran.stderr.starts_with("Traceback (most recent call last):\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("program.py\", line 3, in <module>"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("ZeroDivisionError: division by zero\n"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("errand_python"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_syntax_error_shows_where_it_is() {
+    let ran = Script::new("print(1)\nx = = 2\n").run().expect(1);
+    assert_eq!(ran.stdout, "", "nothing of the program has run");
+    for part in ["program.py\", line 2", "x = = 2", "^", "SyntaxError"] {
+        assert!(ran.stderr.contains(part), "{part:?} is not in: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_program_sees_nothing_of_this_machine() {
+    let out = Script::new(
+        "import os, socket, subprocess, sys
+print(os.getcwd(), sorted(os.listdir('/')), os.listdir('.'))
+print(dict(os.environ))
+for attempt in (
+    lambda: open('/etc/passwd'),
+    lambda: open('../../../../etc/passwd'),
+    lambda: subprocess.run(['ls']),
+    lambda: socket.create_connection(('127.0.0.1', 80)),
+):
+    try:
+        attempt()
+        print('it could')
+    except OSError as error:
+        print('refused')
+",
+    )
+    .run()
+    .ok();
+    assert_eq!(
+        out,
+        "/workspace ['workspace'] ['program.py']\n{}\nrefused\nrefused\nrefused\nrefused\n"
+    );
+}
+
+#[test]
+fn what_a_program_writes_stays_in_its_sandbox() {
+    let script = Script::new("open('out.txt', 'w').write('x')\nprint(open('out.txt').read())");
+    assert_eq!(script.run().ok(), "x\n");
+    let left: Vec<_> = std::fs::read_dir(script.0.path()).expect("it is there").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn chance_and_time_differ_from_run_to_run() {
+    let script = Script::new("import random, time\nprint(random.random(), time.time())");
+    let (first, second) = (script.run().ok(), script.run().ok());
+    let times: Vec<f64> = [&first, &second]
+        .iter()
+        .map(|line| line.split_whitespace().nth(1).expect("two").parse().expect("a number"))
+        .collect();
+    assert_ne!(first.split(' ').next(), second.split(' ').next());
+    assert!(times[0] < times[1], "{times:?}");
+    assert!(times[0] > 1.7e9, "it is the present: {times:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_in_silence() {
+    let script = Script::new("for n in range(10_000_000): print(n)");
+    let mut child = script
+        .command(&[], &[])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut first).expect("text");
+    assert_eq!(first, "0\n");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(ended.status.code(), Some(141), "128 + SIGPIPE");
+}
+
+#[test]
+fn output_that_can_not_be_written_is_not_lost_in_silence() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let child = Script::new("print('precious')")
+        .command(&[], &[])
+        .stdin(Stdio::null())
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(125));
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("No space left"), "{said:?}");
+}

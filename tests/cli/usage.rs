@@ -1,0 +1,144 @@
+//! Wrong command lines, help, and what this version does not do yet.
+
+use crate::harness::shell::alone;
+use crate::harness::{errand, shell};
+
+#[test]
+fn wrong_command_lines_end_with_2_and_say_what_is_wrong() {
+    for (line, part) in [
+        ("bogus", "'bogus'"),
+        ("show", "<ID>"),
+        ("submit", "<EXECUTOR>"),
+        ("run", "<FILE>"),
+        ("run --fuel lots a.py", "not an amount of fuel"),
+        ("run --memory lots a.py", "not a size"),
+        ("run --timeout 5 a.py", "time unit"),
+        ("run --bogus a.py", "'--bogus'"),
+        ("run a.txt", ".py, .js or .wasm"),
+        ("run noending", ".py, .js or .wasm"),
+        ("run missing.py", "missing.py"),
+        ("run missing.wasm", "missing.wasm"),
+        ("list --status done", "completed"),
+        ("list --label x", "key=value"),
+        ("submit python --input {", "not JSON"),
+        ("submit python --input @missing.json", "missing.json"),
+        ("plugin add missing.wasm", "missing.wasm"),
+        ("token create ci", "--right"),
+        ("token create ci --right everything", "submit"),
+        ("artifacts some-id -o file", "<PATH>"),
+        ("--server nonsense list", "nonsense"),
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        alone(&line).fails(2, part);
+    }
+}
+
+#[test]
+fn a_wrong_name_is_refused_before_anything_is_read() {
+    for name in ["a/b", "..", "A", "", "-a", &"a".repeat(65)] {
+        let name = format!("--name={name}");
+        alone(&["plugin", "add", "missing.wasm", &name]).fails(2, "1 to 64 characters");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_says_unsupported() {
+    for line in [
+        "worker --store postgres://x",
+        "signal some-id go {}",
+        "approvals --json",
+        "approve some-id --comment yes",
+        "deny some-id",
+        "diff some-id",
+        "apply some-id --force",
+        "fork some-id",
+        "schedule list",
+        "mcp",
+        "mcp install claude",
+        "backup file",
+        "restore file",
+        "plugin new thing --lang rust",
+        "plugin test thing.wasm",
+        "plugin add https://example.com/thing.wasm",
+        "run --workspace . a.py",
+        "run --apply a.py",
+        "run --diff a.py",
+        "run --allow-http example.com a.py",
+        "submit python --workspace .",
+        "submit python --workspace git:repo@main",
+        "serve --allow-dir /tmp",
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        alone(&line).fails(2, "unsupported");
+    }
+}
+
+#[test]
+fn a_file_that_nothing_here_runs_says_where_was_looked() {
+    let directory = tempfile::tempdir().expect("a temporary directory can be made");
+    std::fs::write(directory.path().join("a.js"), "").expect("it can be written");
+    let mut command = errand(&["run", "a.js"]);
+    let ran = shell::run(command.current_dir(&directory).env("ERRAND_DATA", directory.path()));
+    ran.fails(3, "javascript");
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let overview = alone(&["--help"]).ok();
+    for command in ["run", "serve", "submit", "watch", "plugin", "token", "doctor", "backup"] {
+        assert!(overview.contains(&format!("\n  {command} ")), "{command} is not in: {overview}");
+    }
+    assert!(!overview.contains("__compile"), "that one is not for people");
+    assert!(alone(&["--version"]).ok().starts_with("errand "));
+    for command in ["run", "serve", "submit", "list", "watch", "logs", "artifacts", "plugin"] {
+        let help = alone(&[command, "--help"]).ok();
+        assert!(help.contains(&format!("Usage: errand {command}")), "{help}");
+    }
+}
+
+#[test]
+fn a_bare_call_shows_the_overview_and_nothing_internal() {
+    for line in [&[][..], &["plugin"], &["token"]] {
+        let ran = alone(line).expect(2);
+        assert_eq!(ran.stdout, "");
+        assert!(ran.stderr.contains("Usage: errand"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("__compile"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_examples_of_run_s_help_pass_flags_to_the_program() {
+    let help = alone(&["run", "--help"]).ok();
+    assert!(!help.contains(".wasm --"), "what follows the file is the program's, `--` too: {help}");
+}
+
+#[test]
+fn without_a_server_every_command_that_needs_one_ends_with_5() {
+    for line in [
+        "submit python", "list", "show x", "watch x", "logs x", "result x", "events x",
+        "artifacts x", "cancel x", "retry x", "delete x", "plugin list", "plugin show x",
+        "plugin remove x", "token list", "token revoke x", "--server http://127.0.0.1:1 list",
+    ] {
+        let line: Vec<&str> = line.split(' ').collect();
+        let ran = alone(&line).fails(5, "no server");
+        assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_says_nothing() {
+    let home = tempfile::tempdir().expect("a temporary directory can be made");
+    let mut command = errand(&["doctor"]);
+    for variable in ["ERRAND_DATA", "ERRAND_SERVER", "ERRAND_TOKEN"] {
+        command.env(variable, "");
+    }
+    command.env("HOME", home.path()).env_remove("XDG_DATA_HOME");
+    shell::run(&mut command).expect(0);
+}
+
+#[test]
+fn completions_are_made_for_the_usual_shells() {
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(alone(&["completions", shell]).ok().contains("submit"), "{shell}");
+    }
+}

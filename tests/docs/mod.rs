@@ -1,0 +1,51 @@
+//! What the documentation shows is what happens: the `console` blocks of each page are run from top to
+//! bottom, and what they print is compared with what the page says they print.
+//!
+//! In a block, `$ ` starts a command, `> ` continues it, and all else is output. In output, `…` stands for
+//! any text, and a line of `…` alone for any number of lines. A block of another language with a file's
+//! name behind it (as in ```` ```python hello.py ````) is that file. A page has a home directory of its
+//! own; its server gets a free port, which is shown as the default one.
+
+mod page;
+mod session;
+
+use page::{Step, matches};
+use session::Session;
+
+#[test]
+fn the_readme_shows_what_happens() {
+    check("README.md");
+}
+
+#[test]
+fn the_page_on_executors_shows_what_happens() {
+    check("docs/executors.md");
+}
+
+#[test]
+fn the_page_on_operating_shows_what_happens() {
+    check("docs/operating.md");
+}
+
+fn check(name: &str) {
+    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let mut session = Session::start();
+    let mut wrong = Vec::new();
+    for step in page::steps(&text) {
+        match step {
+            Step::File { name, text } => session.write(&name, &text),
+            Step::Command { line, command, shown } => {
+                let printed = session.run(&command);
+                if !matches(&shown, &printed) {
+                    let shown = shown.join("\n");
+                    wrong.push(format!(
+                        "{name}:{line}: $ {command}\n--- shown\n{shown}\n--- printed\n{printed}"
+                    ));
+                }
+            }
+        }
+    }
+    drop(session);
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n\n"));
+}
