@@ -174,7 +174,9 @@ fn publishing_what_is_not_there_or_outside_is_refused_to_the_guest() {
 fn what_was_not_kept_is_not_found() {
     let client = shared::agent();
     let id = with_one_file(&client);
-    for path in ["other", "page.html/", "../page.html", "..%2f..%2foperator.token", "%2Fetc%2Fpasswd"] {
+    for path in
+        ["other", "page.html/", "../page.html", "..%2f..%2foperator.token", "%2Fetc%2Fpasswd"]
+    {
         client.get(&format!("/v1/tasks/{id}/artifacts/{path}")).problem(404, "not_found");
     }
     client.get("/v1/tasks/nobody/artifacts").problem(404, "not_found");

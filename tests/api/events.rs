@@ -132,9 +132,8 @@ fn fuel_is_reported_inside_a_loop_without_calls() {
     let id = submit_looping(&client, "fuel");
     let mut messages = client.follow(&id, &[]);
     let first = messages.until_it_runs().data["fuel_used"].as_u64();
-    messages.until(|message| {
-        message.event == "progress" && message.data["fuel_used"].as_u64() > first
-    });
+    messages
+        .until(|message| message.event == "progress" && message.data["fuel_used"].as_u64() > first);
     client.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).expect(202);
     let last = messages.last().expect("the stream goes on until the task ends");
     assert_eq!(last.event, "cancelled");

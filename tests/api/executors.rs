@@ -47,7 +47,8 @@ fn a_preview_1_program_is_a_command_with_arguments_and_output() {
 #[test]
 fn a_task_is_pinned_to_what_its_name_means_when_it_is_submitted() {
     let client = shared::operator();
-    let digest = |mark| text(&client.upload("versions", &wasm::ends_at_once(mark)).json()["digest"]);
+    let digest =
+        |mark| text(&client.upload("versions", &wasm::ends_at_once(mark)).json()["digest"]);
     let first = digest("the first");
     let before = submit(&client, "versions");
     let second = digest("the second");

@@ -47,7 +47,10 @@ fn each_right_allows_its_own_calls_alone() {
         ("upload", |client| client.upload("noop", &plugin("test/noop"))),
         ("admin", |client| client.get("/v1/tokens")),
         ("admin", |client| {
-            client.post("/v1/tokens", &json!({"name": "x", "namespace": "default", "rights": ["admin"]}))
+            client.post(
+                "/v1/tokens",
+                &json!({"name": "x", "namespace": "default", "rights": ["admin"]}),
+            )
         }),
     ];
     assert_eq!(noop, "noop");

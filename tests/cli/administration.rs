@@ -25,9 +25,14 @@ fn an_executor_is_added_listed_shown_and_removed() {
     let list = shell::shared(&["plugin", "list"]).ok();
     assert!(list.lines().any(|line| line.starts_with("cli_added ")), "{list}");
     let all = shell::shared(&["plugin", "list", "--json"]).json();
-    assert!(all["items"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "cli_added")));
+    assert!(
+        all["items"].as_array().is_some_and(|all| all.iter().any(|one| one["name"] == "cli_added"))
+    );
     let shown = shell::shared(&["plugin", "show", "cli_added", "--json"]).json();
-    assert_eq!((&shown["kind"], &shown["functions"][0]["name"]), (&json!("command"), &json!("run")));
+    assert_eq!(
+        (&shown["kind"], &shown["functions"][0]["name"]),
+        (&json!("command"), &json!("run"))
+    );
     assert!(shell::shared(&["plugin", "show", "cli_added"]).ok().contains("args?, env?, stdin?"));
 
     let id = completed(&["cli_added"]);
@@ -54,7 +59,10 @@ fn a_name_can_be_chosen_and_another_upload_is_another_version() {
     // An earlier version can be named by the first digits of its digest.
     let digest = &first["digest"].as_str().expect("text")[..12];
     let pinned = shell::shared(&["submit", &format!("cli-versions@{digest}"), "--json"]).json();
-    assert_eq!(pinned["executor"], format!("cli-versions@{}", first["digest"].as_str().expect("text")));
+    assert_eq!(
+        pinned["executor"],
+        format!("cli-versions@{}", first["digest"].as_str().expect("text"))
+    );
 }
 
 #[test]

@@ -37,7 +37,10 @@ fn tokens_and_tasks_survive_a_restart() {
     let tokens = (server.agent_token(), server.operator_token());
     let (status, data) = server.stop();
     assert!(status.success());
-    assert!(!data.path().join("server.json").exists(), "nobody looks for a server that has stopped");
+    assert!(
+        !data.path().join("server.json").exists(),
+        "nobody looks for a server that has stopped"
+    );
     shell::run(errand(&["list"]).env("ERRAND_DATA", data.path())).fails(5, "no server runs");
     let server = Server::start_on(data, &[]);
     assert_eq!((server.agent_token(), server.operator_token()), tokens);

@@ -1,9 +1,10 @@
 //! `errand doctor`: what is in order and what is not.
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use crate::harness::shell::{self, alone};
-use crate::harness::{Server, errand};
+use crate::harness::{Server, errand, plugin};
 
 #[test]
 fn all_is_well_without_a_server_with_one_and_after_one() {
@@ -33,22 +34,38 @@ fn a_token_that_others_can_read_is_found() {
 }
 
 #[test]
-fn a_damaged_store_is_found() {
-    let (_, data) = Server::start().stop();
-    let journal = data.path().join("store/journal");
-    let mut damaged = 0;
-    for entry in std::fs::read_dir(&journal).expect("it is there") {
+fn a_missing_blob_is_found() {
+    let server = Server::start();
+    server.operator().upload("noop", &plugin("test/noop")).expect(201);
+    let (_, data) = server.stop();
+    let blobs = data.path().join("store/blobs");
+    std::fs::remove_dir_all(&blobs).expect("it is there");
+    std::fs::create_dir(&blobs).expect("it is gone");
+    store_is_damaged(data.path());
+}
+
+#[test]
+fn a_damaged_journal_is_found() {
+    let server = Server::start();
+    server.operator().upload("noop", &plugin("test/noop")).expect(201);
+    let (_, data) = server.stop();
+    let journal = std::fs::read_dir(data.path().join("store/journal")).expect("it is there");
+    for entry in journal {
         let path = entry.expect("it is read").path();
         let mut bytes = std::fs::read(&path).expect("it is read");
-        let middle = bytes.len() / 2;
-        if let Some(byte) = bytes.get_mut(middle) {
+        // Behind what was written lies room that was taken in advance.
+        let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+        if let Some(byte) = bytes.get_mut(written / 2) {
             *byte ^= 0xff;
-            damaged += 1;
         }
         std::fs::write(&path, bytes).expect("it is ours");
     }
-    assert!(damaged > 0, "there is a journal");
-    let ran = shell::run(errand(&["doctor"]).env("ERRAND_DATA", data.path())).expect(1);
+    store_is_damaged(data.path());
+}
+
+#[track_caller]
+fn store_is_damaged(data: &Path) {
+    let ran = shell::run(errand(&["doctor"]).env("ERRAND_DATA", data)).expect(1);
     assert!(ran.stdout.contains("✗ store"), "{}", ran.stdout);
     assert!(ran.stdout.contains("keep a copy"), "{}", ran.stdout);
 }

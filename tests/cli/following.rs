@@ -17,8 +17,11 @@ fn watching_shows_each_event_once_and_ends_with_the_task() {
     let input = r#"{"args": ["both", "3"]}"#;
     let id = submitted(&[shared::command_probe(), "--input", input]);
     let ran = shell::shared(&["watch", &id]).expect(0);
-    let numbers: Vec<u64> =
-        ran.stdout.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect();
+    let numbers: Vec<u64> = ran
+        .stdout
+        .lines()
+        .filter_map(|line| line.split_whitespace().next()?.parse().ok())
+        .collect();
     let count = u64::try_from(numbers.len()).expect("few");
     assert_eq!(numbers, (1..=count).collect::<Vec<_>>(), "{}", ran.stdout);
     assert!(ran.stdout.contains("stdout │ out 3"), "{}", ran.stdout);
@@ -56,6 +59,7 @@ for step in range(20):
     let id = submitted(&[shared::python(), "--input", &python(code)]);
     let ran = shell::shared(&["watch", &id]).expect(0);
     assert!(ran.stderr.contains("/20 · counting · fuel "), "{}", ran.stderr);
+    assert!(ran.stderr.lines().all(|line| line.len() > "progress: ".len()), "{}", ran.stderr);
     assert!(!ran.stdout.contains("counting"), "live progress is no event: {}", ran.stdout);
 }
 

@@ -4,6 +4,7 @@
 //! of `run`: the program's own, 124 at a limit, 125 on Errand's side.
 
 mod administration;
+mod answers;
 mod data_dir;
 mod doctor;
 mod following;

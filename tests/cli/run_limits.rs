@@ -44,8 +44,7 @@ fn what_was_printed_before_the_limit_is_there() {
 fn waiting_for_input_ends_with_the_time_too() {
     let script = Script::new("input()");
     let mut command = script.command(&["--timeout", "300ms"], &[]);
-    let mut child =
-        command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     let input = child.stdin.take();
     assert_eq!(child.wait().expect("it ends").code(), Some(124));
     drop(input);
@@ -69,8 +68,8 @@ fn a_run_that_is_interrupted_ends_and_leaves_nothing_behind() {
         kill_process(Pid::from_child(&child), signal).expect("it runs");
         assert!(!child.wait().expect("it ends").success());
         // What a killed run could not clear, the next one does.
-        let mut next = Script::new("").command(&[], &[]);
-        shell::run(next.env("ERRAND_DATA", data.path())).expect(0);
+        let next = Script::new("");
+        shell::run(next.command(&[], &[]).env("ERRAND_DATA", data.path())).expect(0);
         let left: Vec<_> = std::fs::read_dir(data.path().join("runs"))
             .map(|runs| runs.map(|run| run.expect("it is read").file_name()).collect())
             .unwrap_or_default();

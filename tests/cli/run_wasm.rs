@@ -1,5 +1,7 @@
 //! `errand run FILE.wasm`: programs and native executors as they are, and what is neither.
 
+use serde_json::json;
+
 use crate::harness::shell::{self, Ran};
 use crate::harness::{errand, plugin_path, shared, wasm};
 
@@ -58,7 +60,8 @@ fn a_third_party_program_does_real_work() {
 
 #[test]
 fn a_native_executor_takes_json_and_prints_its_output_as_json() {
-    let input = r#"{"files": {"pod.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"}}"#;
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n";
+    let input = &json!({"files": {"pod.yaml": pod}}).to_string();
     let output = run("manifest-lint", &[input]).json();
     assert_eq!(output["summary"]["files"], 1);
     assert!(output["findings"].as_array().is_some_and(|found| !found.is_empty()));

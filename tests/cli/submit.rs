@@ -43,7 +43,11 @@ fn with_wait_a_failure_ends_with_1_and_no_data() {
     let line = ["submit", shared::command_probe(), "--input", input, "--wait"];
     let ran = shell::shared(&line).expect(1);
     assert_eq!(ran.stdout, "");
-    assert!(ran.stderr.contains("executor_failed: the program exited with code 3"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("executor_failed: the program exited with code 3"),
+        "{}",
+        ran.stderr
+    );
     assert!(ran.stderr.contains("oh no"), "{}", ran.stderr);
 }
 
@@ -59,13 +63,32 @@ fn with_json_the_task_is_data_as_it_is_now_or_at_the_end() {
 #[test]
 fn everything_that_was_asked_for_is_in_the_task() {
     let id = submitted(&[
-        shared::noop(), "--label", "suite=cli-all", "--label", "k=v=w", "--priority", "-3",
-        "--delay", "1h", "--fuel", "5M", "--memory", "64MiB", "--timeout", "1m 30s",
-        "--max-attempts", "7", "--artifact", "out/**",
+        shared::noop(),
+        "--label",
+        "suite=cli-all",
+        "--label",
+        "k=v=w",
+        "--priority",
+        "-3",
+        "--delay",
+        "1h",
+        "--fuel",
+        "5M",
+        "--memory",
+        "64MiB",
+        "--timeout",
+        "1m 30s",
+        "--max-attempts",
+        "7",
+        "--artifact",
+        "out/**",
     ]);
     let task = shell::shared(&["show", &id, "--json"]).json();
     assert_eq!(task["labels"], json!({"suite": "cli-all", "k": "v=w"}));
-    assert_eq!((&task["priority"], &task["progress"]["fuel_limit"]), (&json!(-3), &json!(5_000_000)));
+    assert_eq!(
+        (&task["priority"], &task["progress"]["fuel_limit"]),
+        (&json!(-3), &json!(5_000_000))
+    );
     let event = shell::shared(&["events", &id, "--json"]).json();
     let asked = &event["data"];
     assert_eq!(asked["limits"]["memory_bytes"], 64 << 20);

@@ -84,8 +84,16 @@ fn a_completed_task_is_not_retried() {
 #[test]
 fn what_is_not_there_ends_with_3() {
     for line in [
-        "show nope", "result nope", "events nope", "logs nope", "watch nope", "artifacts nope",
-        "cancel nope", "retry nope", "delete nope", "show ../executors",
+        "show nope",
+        "result nope",
+        "events nope",
+        "logs nope",
+        "watch nope",
+        "artifacts nope",
+        "cancel nope",
+        "retry nope",
+        "delete nope",
+        "show ../executors",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         shell::shared(&line).fails(3, "there is no task");

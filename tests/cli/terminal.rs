@@ -68,7 +68,10 @@ fn what_a_task_wrote_does_not_steer_the_terminal() {
     for command in ["logs", "watch", "events", "result", "show"] {
         let text = without_bar_and_colours(&seen(&mut shared::server().command(&[command, &id])));
         assert!(text.contains("red"), "{command}: {text:?}");
-        assert!(text.contains("x1b[2Jstderr") || text.contains("u001b[2Jstderr"), "{command}: {text:?}");
+        assert!(
+            text.contains("x1b[2Jstderr") || text.contains("u001b[2Jstderr"),
+            "{command}: {text:?}"
+        );
     }
     let piped = shell::shared(&["logs", &id]).ok();
     assert!(piped.contains("\u{1b}[2Jstderr"), "a pipe gets what was written: {piped:?}");

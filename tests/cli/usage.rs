@@ -97,9 +97,10 @@ fn help_and_version_are_data() {
 }
 
 #[test]
-fn a_bare_call_shows_the_overview_and_nothing_internal() {
-    for line in [&[][..], &["plugin"], &["token"]] {
-        let ran = alone(line).expect(2);
+fn a_bare_call_shows_what_there_is_and_nothing_internal() {
+    assert!(alone(&[]).ok().contains("\nStart here:\n  run "));
+    for line in [["plugin"], ["token"]] {
+        let ran = alone(&line).expect(2);
         assert_eq!(ran.stdout, "");
         assert!(ran.stderr.contains("Usage: errand"), "{}", ran.stderr);
         assert!(!ran.stderr.contains("__compile"), "{}", ran.stderr);
@@ -115,9 +116,23 @@ fn the_examples_of_run_s_help_pass_flags_to_the_program() {
 #[test]
 fn without_a_server_every_command_that_needs_one_ends_with_5() {
     for line in [
-        "submit python", "list", "show x", "watch x", "logs x", "result x", "events x",
-        "artifacts x", "cancel x", "retry x", "delete x", "plugin list", "plugin show x",
-        "plugin remove x", "token list", "token revoke x", "--server http://127.0.0.1:1 list",
+        "submit python",
+        "list",
+        "show x",
+        "watch x",
+        "logs x",
+        "result x",
+        "events x",
+        "artifacts x",
+        "cancel x",
+        "retry x",
+        "delete x",
+        "plugin list",
+        "plugin show x",
+        "plugin remove x",
+        "token list",
+        "token revoke x",
+        "--server http://127.0.0.1:1 list",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         let ran = alone(&line).fails(5, "no server");

@@ -22,6 +22,12 @@ pub(super) struct Session {
     address: Option<String>,
 }
 
+/// Tells whether this machine has what a command needs. Errand itself needs no curl.
+pub(super) fn can_run(command: &str) -> bool {
+    let has_curl = || Command::new("curl").arg("--version").output().is_ok();
+    !command.contains("curl ") || has_curl()
+}
+
 impl Session {
     /// Starts a shell in a directory that looks like the repository's, with `errand` on its path.
     pub(super) fn start() -> Self {
@@ -61,14 +67,18 @@ impl Session {
 
     /// Types a command and returns what it printed on both streams.
     pub(super) fn run(&mut self, command: &str) -> String {
-        let serves = command.starts_with("errand serve");
+        // A page's first server stays; a second one is refused.
+        let serves = self.address.is_none() && command.starts_with("errand serve");
         let typed = match &self.address {
-            // The server stays, so what it says first is all that is waited for.
-            _ if serves => format!("{command} >.said 2>.log &\nread -r said <.said; echo \"$said\""),
+            // What it says first is all that is waited for.
+            _ if serves => {
+                format!("{command} >.said 2>.log &\nread -r said <.said; echo \"$said\"")
+            }
             Some(address) => command.replace(SHOWN_ADDRESS, address),
             None => command.to_owned(),
         };
-        let line = format!("{{\n{typed}\n}} </dev/null\n__ended=$?; echo '{MARK}'; (exit $__ended)\n");
+        let line =
+            format!("{{\n{typed}\n}} </dev/null\n__ended=$?; echo '{MARK}'; (exit $__ended)\n");
         self.input.write_all(line.as_bytes()).expect("the shell reads");
         let mut printed = String::new();
         // A command may end without ending its last line.

@@ -33,8 +33,9 @@ impl Messages {
         self.until(|message| message.event == kind)
     }
 
-    /// Waits until the task is seen to execute: its fuel is reported live.
+    /// Waits until the task has started, on record, and is seen to execute: its fuel is reported live.
     pub(crate) fn until_it_runs(&mut self) -> Message {
+        self.until_event("started");
         self.until(|message| {
             message.event == "progress" && message.data["fuel_used"].as_u64() > Some(0)
         })

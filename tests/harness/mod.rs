@@ -49,9 +49,21 @@ pub(crate) fn plugin(name: &str) -> Vec<u8> {
 pub(crate) fn errand(args: &[&str]) -> Command {
     let mut command = Command::new(errand_path());
     command.args(args);
-    for variable in ["ERRAND_SERVER", "ERRAND_TOKEN", "ERRAND_DATA", "ERRAND_LISTEN", "ERRAND_CONFIG"] {
+    for variable in
+        ["ERRAND_SERVER", "ERRAND_TOKEN", "ERRAND_DATA", "ERRAND_LISTEN", "ERRAND_CONFIG"]
+    {
         command.env_remove(variable);
     }
     command.env("NO_COLOR", "1");
     command
+}
+
+/// Milliseconds since midnight of a moment: enough for two moments of one test, but at midnight.
+pub(crate) fn millis(at: &serde_json::Value) -> i64 {
+    let text = at.as_str().unwrap_or_else(|| panic!("{at} is a moment"));
+    let (_, time) = text.split_once('T').expect("it is a date and a time");
+    let seconds = time.trim_end_matches('Z').split(':').fold(0.0, |sum, part| {
+        sum * 60.0 + part.parse::<f64>().expect("a part of a time is a number")
+    });
+    (seconds * 1_000.0).round() as i64
 }

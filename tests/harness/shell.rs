@@ -96,6 +96,9 @@ pub(crate) fn on_a_terminal(command: &Command) -> Command {
         "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
     let mut relayed = Command::new("python3");
     relayed.args(["-c", RELAY]).arg(command.get_program()).args(command.get_args());
+    if let Some(directory) = command.get_current_dir() {
+        relayed.current_dir(directory);
+    }
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => relayed.env(name, value),

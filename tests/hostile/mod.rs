@@ -48,9 +48,9 @@ impl Neighbour {
         let id = client.submit(&json!({
             "executor": probe, "input": {"do": "spin", "iterations": NEIGHBOUR_STEPS},
         }));
-        client.follow(&id, &[]).until(|message| {
-            matches!(message.event.as_str(), "progress" | "completed" | "failed")
-        });
+        client
+            .follow(&id, &[])
+            .until(|message| matches!(message.event.as_str(), "progress" | "completed" | "failed"));
         Self { client, id }
     }
 

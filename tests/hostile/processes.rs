@@ -79,8 +79,13 @@ fn a_task_whose_server_is_killed_again_and_again_is_lost_in_the_end() {
     let mut crashes = 0;
     let task = loop {
         let client = server.operator();
-        // The stream ends without progress once the task has ended.
-        let runs = client.follow(&id, &[]).any(|message| message.id.is_none());
+        // Until it is on record that the run began, and it is at work; the stream of a task that has
+        // ended ends instead.
+        let mut starts = 0;
+        let runs = client.follow(&id, &[]).any(|message| {
+            starts += usize::from(message.event == "started");
+            starts > crashes && message.event == "progress"
+        });
         if !runs {
             break client.finish(&id);
         }

@@ -20,11 +20,21 @@ fn a_trap_fails_its_task_with_its_frames() {
 
 #[test]
 fn endless_recursion_overflows_the_guests_stack_alone() {
-    let request = json!({"executor": shared::probe(), "input": {"do": "recurse"}});
-    let task = beside_a_neighbour(&request);
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (func $deeper (param i64) (result i64)
+            (i64.add (call $deeper (i64.add (local.get 0) (i64.const 1))) (local.get 0)))
+        (func (export "_start") (drop (call $deeper (i64.const 0)))))"#;
+    let answer = shared::operator().upload("recurses", &wasm::from_text(text));
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let task = beside_a_neighbour(&json!({"executor": "recurses"}));
     assert_eq!(task["error"]["code"], "trap", "{task}");
     let message = task["error"]["message"].as_str().expect("an error has a message");
     assert!(message.contains("stack"), "{message}");
+
+    // A Rust program has its frames in its memory.
+    let request = json!({"executor": shared::probe(), "input": {"do": "recurse"}});
+    assert_eq!(beside_a_neighbour(&request)["error"]["code"], "trap");
 
     let code = "def deeper():\n    return deeper()\ndeeper()";
     let request = json!({"executor": shared::python(), "input": {"code": code}});

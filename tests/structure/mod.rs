@@ -57,8 +57,7 @@ fn crates_import_only_the_siblings_that_they_may() {
 fn each_family_of_heavy_dependencies_has_one_owner() {
     for (name, imported) in normal_dependencies(&metadata()) {
         for (owner, family) in OWNERS {
-            let named: Vec<_> =
-                family.iter().filter(|heavy| imported.contains(**heavy)).collect();
+            let named: Vec<_> = family.iter().filter(|heavy| imported.contains(**heavy)).collect();
             assert!(named.is_empty() || name == *owner, "{name} names {named:?} of {owner}");
         }
     }
@@ -92,9 +91,5 @@ fn normal_dependencies(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>
 
 fn metadata() -> Metadata {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    MetadataCommand::new()
-        .manifest_path(manifest)
-        .no_deps()
-        .exec()
-        .expect("cargo metadata answers")
+    MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo metadata answers")
 }

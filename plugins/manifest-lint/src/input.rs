@@ -52,7 +52,7 @@ impl fmt::Display for InputError {
 impl std::error::Error for InputError {}
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `files`")]
 struct Wire {
     files: BTreeMap<String, String>,
     min_severity: Option<Severity>,

@@ -1,9 +1,9 @@
 //! The command line as a whole: the options that every command takes, and the page `errand --help`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::builder::Styles;
 use clap::builder::styling::AnsiColor;
+use clap::builder::{OsStringValueParser, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::Command;
@@ -70,8 +70,21 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, value_name = "TOKEN", env = "ERRAND_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// The data directory [default: the platform's data directory + `errand`]
-    #[arg(long, global = true, value_name = "DIR", env = "ERRAND_DATA")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "ERRAND_DATA",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     pub(crate) data: Option<PathBuf>,
+}
+
+impl GlobalArgs {
+    /// Returns the data directory that was asked for; a variable that is set to nothing asks for none.
+    pub(crate) fn data_dir(&self) -> Option<&Path> {
+        self.data.as_deref().filter(|path| !path.as_os_str().is_empty())
+    }
 }
 
 const STYLES: Styles = Styles::styled()

@@ -49,7 +49,7 @@ impl TokenFile {
 impl DataDir {
     /// Takes the directory that was asked for, or the platform's.
     pub(crate) fn locate(globals: &GlobalArgs) -> Result<Self> {
-        Self::at(globals.data.as_deref())
+        Self::at(globals.data_dir())
     }
 
     /// Takes a directory, or the platform's.

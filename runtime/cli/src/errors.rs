@@ -98,6 +98,11 @@ impl CommandError {
         self
     }
 
+    /// Tells whether there is nothing to tell anybody.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// Returns the exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.exit

@@ -12,16 +12,25 @@ use serde_json::{Value, json};
 fn illegal(task: &Task) -> Option<&'static str> {
     let terminal = task.status.is_terminal();
     let rules = [
-        (task.waiting_for.is_some() == (task.status == Status::Waiting), "waits for something iff waiting"),
+        (
+            task.waiting_for.is_some() == (task.status == Status::Waiting),
+            "waits for something iff waiting",
+        ),
         (task.finished_at.is_some() == terminal, "has an end iff ended"),
-        (task.output.is_some() == (task.status == Status::Completed), "has an output iff completed"),
+        (
+            task.output.is_some() == (task.status == Status::Completed),
+            "has an output iff completed",
+        ),
         (
             task.error.is_some() == matches!(task.status, Status::Failed | Status::Cancelled),
             "has an error iff failed or cancelled",
         ),
         (task.status != Status::Cancelled || task.cancel_requested, "cancelled by somebody"),
         (!task.resuming || task.status == Status::Queued, "resumes only from the queue"),
-        (task.not_before.is_none() || task.status == Status::Queued, "is delayed only in the queue"),
+        (
+            task.not_before.is_none() || task.status == Status::Queued,
+            "is delayed only in the queue",
+        ),
         (!(task.resuming && task.not_before.is_some()), "what resumes is not delayed"),
         (task.first_attempt >= 1 && task.attempt >= task.first_attempt, "attempts count up from 1"),
         (task.started_at.is_some() == (task.runs > 0), "started iff it ran"),
@@ -71,7 +80,10 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
             after.attempt > before.attempt || after.progress.fuel_used >= before.progress.fuel_used,
             "fuel never falls within an attempt",
         ),
-        (before.started_at.is_none() || after.started_at == before.started_at, "the first start stays"),
+        (
+            before.started_at.is_none() || after.started_at == before.started_at,
+            "the first start stays",
+        ),
         (!before.cancel_requested || after.cancel_requested || retried, "a cancellation stays"),
         (
             !(before.cancel_requested && after.status == Status::Running)
@@ -116,9 +128,8 @@ fn principal() -> impl Strategy<Value = Principal> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}")).prop_map(
-        |(fuel_used, done, total, message)| Progress { fuel_used, done, total, message },
-    )
+    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}"))
+        .prop_map(|(fuel_used, done, total, message)| Progress { fuel_used, done, total, message })
 }
 
 fn workspace() -> impl Strategy<Value = WorkspaceSource> {
@@ -138,7 +149,10 @@ fn submission() -> impl Strategy<Value = Submission> {
     let bounds = (any::<u64>(), 1..5_u32, 1.0..4.0_f64, vec(".{0,4}", 0..3));
     (names, whats, whens, bounds).prop_map(|(names, whats, whens, bounds)| Submission {
         namespace: Namespace::new(&names.0).expect("valid"),
-        executor: ExecutorRef { name: ExecutorName::new(&names.1).expect("valid"), digest: names.2 },
+        executor: ExecutorRef {
+            name: ExecutorName::new(&names.1).expect("valid"),
+            digest: names.2,
+        },
         function: whats.2.clone(),
         input: Arc::new(whats.0),
         workspace: whats.1,
@@ -151,7 +165,11 @@ fn submission() -> impl Strategy<Value = Submission> {
         limits: Limits { fuel: bounds.0, ..Limits::default() },
         retry: Retry { max_attempts: bounds.1, backoff_factor: bounds.2, ..Retry::default() },
         artifacts: bounds.3.clone(),
-        notify: bounds.3.into_iter().map(|url| Notify { url, events: vec!["failed".into()] }).collect(),
+        notify: bounds
+            .3
+            .into_iter()
+            .map(|url| Notify { url, events: vec!["failed".into()] })
+            .collect(),
     })
 }
 
@@ -184,7 +202,8 @@ fn error() -> impl Strategy<Value = TaskError> {
 
 /// Any body. The run of a `started` is filled in by who knows it.
 fn body() -> impl Strategy<Value = EventBody> {
-    let level = prop_oneof![Just(Level::Debug), Just(Level::Info), Just(Level::Warn), Just(Level::Error)];
+    let level =
+        prop_oneof![Just(Level::Debug), Just(Level::Info), Just(Level::Warn), Just(Level::Error)];
     let stream = prop_oneof![Just(Stream::Stdout), Just(Stream::Stderr), Just(Stream::Log)];
     let waiting_for = prop_oneof![
         Just(WaitingFor::Approval),
@@ -230,15 +249,24 @@ fn body() -> impl Strategy<Value = EventBody> {
         any::<u64>().prop_map(|state_bytes| EventBody::CheckpointSaved { state_bytes }),
         (".{0,4}", digest(), option::of(".{0,4}")).prop_map(|(path, blake3, description)| {
             let media_type = "text/plain".into();
-            EventBody::ArtifactPublished(Artifact { path, size_bytes: 1, blake3, media_type, description })
+            EventBody::ArtifactPublished(Artifact {
+                path,
+                size_bytes: 1,
+                blake3,
+                media_type,
+                description,
+            })
         }),
         (".{0,4}", digest(), option::of(moment())).prop_map(|(title, digest, expires_at)| {
             EventBody::ApprovalRequested { approval_id: "a".into(), title, digest, expires_at }
         }),
-        (verdict, option::of(".{0,4}"), option::of(".{0,4}")).prop_map(|(verdict, via, comment)| {
-            EventBody::ApprovalDecided { approval_id: "a".into(), verdict, via, comment }
-        }),
-        (id(), option::of(".{0,4}")).prop_map(|(child_id, name)| EventBody::ChildSpawned { child_id, name }),
+        (verdict, option::of(".{0,4}"), option::of(".{0,4}")).prop_map(
+            |(verdict, via, comment)| {
+                EventBody::ApprovalDecided { approval_id: "a".into(), verdict, via, comment }
+            }
+        ),
+        (id(), option::of(".{0,4}"))
+            .prop_map(|(child_id, name)| EventBody::ChildSpawned { child_id, name }),
         (id(), 0..6_usize).prop_map(|(child_id, status)| EventBody::ChildFinished {
             child_id,
             status: Status::ALL[status],
@@ -297,7 +325,8 @@ fn round_trip<T>(value: &T) -> T
 where
     T: serde::Serialize + serde::de::DeserializeOwned,
 {
-    serde_json::from_str(&serde_json::to_string(value).expect("it can be written")).expect("and read")
+    serde_json::from_str(&serde_json::to_string(value).expect("it can be written"))
+        .expect("and read")
 }
 
 proptest! {

@@ -78,7 +78,12 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool
 }
 
-/// Names the engine, its settings and its fuel costs in 16 hexadecimal digits.
+/// How uploads are turned into what is compiled. Count it up when `admission` changes what comes out of
+/// it: what was compiled before is compiled again then.
+const ADMISSION: u32 = 2;
+
+/// Names the engine, its settings, its fuel costs and what admission makes of uploads, in 16
+/// hexadecimal digits.
 pub(crate) fn compatibility(engine: &Engine) -> String {
     struct Blake3Hasher(blake3::Hasher);
 
@@ -96,5 +101,18 @@ pub(crate) fn compatibility(engine: &Engine) -> String {
     let mut hasher = Blake3Hasher(blake3::Hasher::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     OperatorCost::default().hash(&mut hasher);
+    ADMISSION.hash(&mut hasher);
     hasher.0.finalize().to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_compiled_for_one_run_is_compiled_for_a_server() {
+        let alone = engine(Allocation::OnDemand).unwrap();
+        let pooled = engine(Allocation::Pooled { instances: 1 }).unwrap();
+        assert_eq!(compatibility(&alone), compatibility(&pooled));
+    }
 }

@@ -69,14 +69,37 @@ impl Ended {
 
 fn bound_message(limit: &str, value: u64) -> String {
     match limit {
-        "fuel" => format!("it used up its {value} units of fuel"),
-        "timeout_ms" => format!("it ran longer than its {value} ms"),
-        "memory_bytes" => format!("it asked for more than its {value} bytes of memory"),
-        "output_bytes" => format!("it wrote more than its {value} bytes of output"),
-        "workspace_bytes" => format!("its workspace grew over {value} bytes"),
-        "workspace_files" => format!("its workspace grew over {value} files"),
+        "fuel" => format!("it used up its {} units of fuel", grouped(value)),
+        "timeout_ms" => format!("it ran longer than its {} ms", grouped(value)),
+        "memory_bytes" => format!("it asked for more than its {} of memory", size(value)),
+        "output_bytes" => format!("it wrote more than its {} of output", size(value)),
+        "workspace_bytes" => format!("its workspace grew over {}", size(value)),
+        "workspace_files" => format!("its workspace grew over {} files", grouped(value)),
         _ => format!("it went over its limit {limit} of {value}"),
     }
+}
+
+/// Writes a size as a person gave it, where it is a round one.
+fn size(bytes: u64) -> String {
+    for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
+        if bytes > 0 && bytes.is_multiple_of(1 << shift) {
+            return format!("{} {unit}", bytes >> shift);
+        }
+    }
+    format!("{} bytes", grouped(bytes))
+}
+
+/// Writes a number with its digits in groups of three.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Says how a run ended whose guest raised an error.
@@ -125,4 +148,22 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
 fn shortened(name: &str) -> String {
     const CHARS: usize = 256;
     name.chars().take(CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_said_in_units_that_people_read() {
+        assert_eq!(
+            bound_message("memory_bytes", 64 << 20),
+            "it asked for more than its 64 MiB of memory"
+        );
+        assert_eq!(
+            bound_message("fuel", 1_000_000_000),
+            "it used up its 1,000,000,000 units of fuel"
+        );
+        assert_eq!(bound_message("workspace_bytes", 1_001), "its workspace grew over 1,001 bytes");
+    }
 }

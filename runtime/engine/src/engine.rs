@@ -96,6 +96,15 @@ impl Engine {
         }
     }
 
+    /// Removes workspaces that nobody has changed for so long: those of runs that were killed.
+    ///
+    /// What can't be removed stays for the next time.
+    pub fn collect_older_than(&self, age: std::time::Duration) {
+        if let Some(workspaces) = &self.around.workspaces {
+            workspaces.collect_older_than(age);
+        }
+    }
+
     /// Returns the profile of a wasm that this engine has admitted and compiled before.
     pub fn known(&self, digest: Digest) -> Option<ExecutorProfile> {
         admission::known(&self.executors.path(digest))

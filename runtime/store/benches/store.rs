@@ -68,7 +68,10 @@ where
     for _ in 0..in_flight {
         let (left, call) = (left.clone(), call.clone());
         tasks.push(tokio::spawn(async move {
-            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+            while left
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1))
+                .is_ok()
+            {
                 call().await;
             }
         }));
@@ -84,7 +87,8 @@ fn cpu_seconds() -> (f64, f64) {
     let of = |path: &std::path::Path| {
         let stat = std::fs::read_to_string(path).unwrap_or_default();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let ticks = |n: usize| fields.get(n).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+        let ticks =
+            |n: usize| fields.get(n).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
         (ticks(11) + ticks(12)) / 100.0
     };
     let mut writer = 0.0;
@@ -127,7 +131,8 @@ async fn measure(store: Arc<dyn Store>) {
                 store.submit(vec![new()]).await.expect("it is stored");
             }
         };
-        report(&format!("submit, {in_flight} in flight"), 1.0, at_once(in_flight, count, submit)).await;
+        report(&format!("submit, {in_flight} in flight"), 1.0, at_once(in_flight, count, submit))
+            .await;
     }
     let batch_store = store.clone();
     let batch = move || {
@@ -169,7 +174,11 @@ async fn measure(store: Arc<dyn Store>) {
         store.list(query).await.expect("a list");
     }
     println!("list of 50: {:.0} us", begun.elapsed().as_micros() as f64 / f64::from(pages));
-    println!("resident: {} MB; {:?}", resident_mb(), store.depth(None).await.expect("depth").by_status);
+    println!(
+        "resident: {} MB; {:?}",
+        resident_mb(),
+        store.depth(None).await.expect("depth").by_status
+    );
 }
 
 fn claim(max: usize) -> Claim {
@@ -187,7 +196,9 @@ fn started() -> EventBody {
 }
 
 fn completed() -> EventBody {
-    EventBody::Completed { output: Arc::new(json!({"exit_code": 0, "stdout": "1\n", "stderr": ""})) }
+    EventBody::Completed {
+        output: Arc::new(json!({"exit_code": 0, "stdout": "1\n", "stderr": ""})),
+    }
 }
 
 async fn append(store: &dyn Store, claimed: &Claimed, bodies: Vec<EventBody>) {
@@ -199,7 +210,8 @@ async fn append(store: &dyn Store, claimed: &Claimed, bodies: Vec<EventBody>) {
 
 async fn run_folded(store: &dyn Store, max: usize) {
     let claims = store.claim(claim(max)).await.expect("a claim");
-    let all = claims.items.iter().map(|claimed| append(store, claimed, vec![started(), completed()]));
+    let all =
+        claims.items.iter().map(|claimed| append(store, claimed, vec![started(), completed()]));
     join_all(all).await;
 }
 
@@ -237,14 +249,19 @@ fn main() {
         }
         let _ = std::fs::remove_dir_all(&dir);
         let store = Arc::new(SledStore::open(&dir, SledOptions::default()).expect("a store"));
-        let stored = std::env::var("STORE_BENCH_TASKS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let stored =
+            std::env::var("STORE_BENCH_TASKS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
         println!("# durable, with {stored} queued tasks; resident at start {} MB", resident_mb());
         let begun = Instant::now();
         for _ in 0..stored / 1_000 {
             store.submit((0..1_000).map(|_| new()).collect()).await.expect("it is stored");
         }
         if stored > 0 {
-            println!("stored after {:.1} s; resident {} MB", begun.elapsed().as_secs_f64(), resident_mb());
+            println!(
+                "stored after {:.1} s; resident {} MB",
+                begun.elapsed().as_secs_f64(),
+                resident_mb()
+            );
         }
         let keep = std::env::args().any(|argument| argument == "fill");
         if !keep {

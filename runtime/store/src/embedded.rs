@@ -64,7 +64,7 @@ impl Store for Embedded {
             let mut submitted = Vec::new();
             for accepted in accepted.await? {
                 submitted.push(match accepted {
-                    Accepted::Created(task) => Submitted::Created(task),
+                    Accepted::Created(task) => Submitted::Created(*task),
                     Accepted::Existing(id) => Submitted::Existing(
                         // Deleted right after: as good as never there.
                         self.task_now(id).await?.ok_or(StoreError::NotFound(id))?,
@@ -226,8 +226,9 @@ fn json_at_most(value: &Value, left: &mut usize) -> bool {
         Value::String(text) => take(left, text.len() + 2),
         Value::Array(items) => take(left, 2) && items.iter().all(|item| json_at_most(item, left)),
         Value::Object(fields) => {
-            let mut field_fits =
-                |(name, field): (&String, &Value)| take(left, name.len()) && json_at_most(field, left);
+            let mut field_fits = |(name, field): (&String, &Value)| {
+                take(left, name.len()) && json_at_most(field, left)
+            };
             fields.iter().all(&mut field_fits)
         }
     }

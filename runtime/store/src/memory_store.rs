@@ -6,6 +6,7 @@ use crate::blobs::MemoryBlobs;
 use crate::embedded::{Embedded, assemble, delegate_store};
 use crate::kv::MemoryKv;
 use crate::state::State;
+use crate::state::load::Miscount;
 use crate::writer::NoLog;
 
 /// A store in memory: for tests, and for `errand run`, which keeps nothing.
@@ -29,7 +30,7 @@ impl MemoryStore {
     pub fn with_queue_bound(queued_max: u64) -> Self {
         let (kv, blobs) = (Arc::new(MemoryKv::default()), MemoryBlobs::default());
         let files = Arc::new(blobs.clone());
-        let state = State::load(kv.clone(), files.clone(), queued_max);
+        let state = State::load(kv.clone(), files.clone(), queued_max, Miscount::Refuse);
         let state = state.expect("an empty store can be read");
         let embedded = assemble(state, kv, files, Box::new(NoLog));
         Self { embedded: embedded.expect("a thread can be started"), blobs }

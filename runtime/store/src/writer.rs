@@ -86,9 +86,12 @@ impl Context<'_> {
     }
 }
 
+/// Whoever closes the store is told how that went.
+type Closing = oneshot::Sender<Result<(), StoreError>>;
+
 enum Message {
     Execute(Command),
-    Close(oneshot::Sender<Result<(), StoreError>>),
+    Close(Closing),
 }
 
 /// Whether the store still works.
@@ -200,7 +203,8 @@ impl Thread {
         while let Some(first) = self.inbox.blocking_recv() {
             let mut answers = Vec::new();
             let done = catch_unwind(AssertUnwindSafe(|| self.group(first, &mut answers)));
-            let (committed, closing) = done.unwrap_or_else(|panic| (Err(from_panic(&*panic)), None));
+            let (committed, closing) =
+                done.unwrap_or_else(|panic| (Err(from_panic(&*panic)), None));
             for answer in answers {
                 answer(committed.as_ref().err());
             }
@@ -226,7 +230,7 @@ impl Thread {
         &mut self,
         first: Message,
         answers: &mut Vec<Answer>,
-    ) -> (Result<(), StoreError>, Option<oneshot::Sender<Result<(), StoreError>>>) {
+    ) -> (Result<(), StoreError>, Option<Closing>) {
         let mut next = Some(first);
         let mut closing = None;
         while let Some(message) = next {
@@ -240,8 +244,7 @@ impl Thread {
                     break;
                 }
             }
-            let full =
-                answers.len() >= GROUP_MAX || self.state.group_bytes() >= GROUP_BYTES_MAX;
+            let full = answers.len() >= GROUP_MAX || self.state.group_bytes() >= GROUP_BYTES_MAX;
             next = if full { None } else { self.inbox.try_recv().ok() };
         }
         (self.commit(), closing)
@@ -278,4 +281,70 @@ fn from_panic(panic: &(dyn Any + Send)) -> StoreError {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     StoreError::Io(format!("the storage panicked: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::MemoryBlobs;
+    use crate::kv::MemoryKv;
+    use crate::state::load::Miscount;
+    use errand_core::DocKind;
+    use serde_json::json;
+
+    /// A disk that fails at the third write.
+    struct Failing {
+        writes: u32,
+        error: StoreError,
+    }
+
+    impl Log for Failing {
+        fn append(&mut self, _batch: &Batch) -> Result<u64, StoreError> {
+            self.writes += 1;
+            if self.writes < 3 { Ok(self.writes.into()) } else { Err(self.error.clone()) }
+        }
+
+        fn has_room(&mut self) -> bool {
+            true
+        }
+
+        fn applied(&mut self, _lsn: u64) {}
+
+        fn close(&mut self) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_write_is_not_acknowledged_and_ends_the_store() {
+        for error in [StoreError::Io("the disk is on fire".into()), StoreError::NoSpace] {
+            let kv = Arc::new(MemoryKv::default());
+            let blobs = Arc::new(MemoryBlobs::default());
+            let state = State::load(kv.clone(), blobs, 10, Miscount::Refuse).unwrap();
+            let log = Failing { writes: 0, error: error.clone() };
+            let writer = Writer::start(state, kv.clone(), Box::new(log)).unwrap();
+            let put = |n: u32| {
+                let writer = writer.clone();
+                async move {
+                    let key = n.to_string();
+                    let command = move |state: &mut State, _: &mut Context<'_>| {
+                        state.put_doc(DocKind::Queue, &key, None, Some(json!(n)))
+                    };
+                    writer.execute(command).await
+                }
+            };
+            put(1).await.unwrap();
+            put(2).await.unwrap();
+            for n in 3..6 {
+                let failed = put(n).await.unwrap_err();
+                assert_eq!(failed.to_string(), error.to_string());
+            }
+            assert_eq!(writer.shared.health.closed().await.to_string(), error.to_string());
+            assert!(writer.shared.health.check().is_err());
+            writer.shared.work.raised().await;
+            let key = crate::codec::keys::doc(DocKind::Queue, "3");
+            let stored = crate::kv::Read::get(&*kv, &key).unwrap();
+            assert!(stored.is_none(), "readers never see what is not durable");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
@@ -49,6 +50,20 @@ impl Workspaces {
             removed += 1;
         }
         Ok(removed)
+    }
+
+    /// Removes workspaces that were last changed so long ago; what can't be removed stays.
+    pub fn collect_older_than(&self, age: Duration) {
+        let Ok(entries) = self.root.entries() else { return };
+        for entry in entries.flatten() {
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            let old = changed.is_ok_and(|changed| {
+                changed.into_std().elapsed().is_ok_and(|elapsed| elapsed > age)
+            });
+            if old {
+                let _ = self.root.remove_dir_all(entry.file_name());
+            }
+        }
     }
 
     /// Makes an empty workspace. It is removed when what is returned is dropped.
@@ -202,7 +217,8 @@ mod tests {
         let (root, workspaces) = workspaces();
         drop(workspaces.create("a").unwrap());
         std::mem::forget(workspaces.create("b").unwrap());
-        assert_eq!(workspaces.collect_leftovers().unwrap(), 1);
+        workspaces.collect_older_than(Duration::from_secs(3_600));
+        assert_eq!(workspaces.collect_leftovers().unwrap(), 1, "it is too young to be left over");
         assert_eq!(std::fs::read_dir(root.path().join("ws")).unwrap().count(), 0);
     }
 }

@@ -10,6 +10,4 @@ mod priority;
 mod retry;
 mod submit;
 
-use super::{
-    AN_HOUR_MS, ids, kinds, members, pointers, submit_for_later, submit_looping, text,
-};
+use super::{AN_HOUR_MS, ids, kinds, members, pointers, submit_for_later, submit_looping, text};

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{AN_HOUR_MS, kinds, members, pointers, text};
-use crate::harness::shared;
+use crate::harness::{millis, shared};
 
 #[test]
 fn an_accepted_task_has_every_field_and_the_documented_defaults() {
@@ -12,9 +12,24 @@ fn an_accepted_task_has_every_field_and_the_documented_defaults() {
     let location = answer.header("location").expect("a new task has a location");
     let task = answer.expect(202);
     let fields = [
-        "id", "namespace", "executor", "function", "status", "waiting_for", "attempt", "priority",
-        "labels", "parent_id", "context_id", "progress", "output", "error", "created_at",
-        "started_at", "finished_at", "links",
+        "id",
+        "namespace",
+        "executor",
+        "function",
+        "status",
+        "waiting_for",
+        "attempt",
+        "priority",
+        "labels",
+        "parent_id",
+        "context_id",
+        "progress",
+        "output",
+        "error",
+        "created_at",
+        "started_at",
+        "finished_at",
+        "links",
     ];
     assert_eq!(members(&task), fields.into());
     assert_eq!(task["status"], "queued");
@@ -22,7 +37,13 @@ fn an_accepted_task_has_every_field_and_the_documented_defaults() {
     assert_eq!((&task["attempt"], &task["priority"]), (&json!(1), &json!(0)));
     assert_eq!(task["labels"], json!({}));
     let nulls = [
-        "function", "waiting_for", "parent_id", "context_id", "output", "error", "started_at",
+        "function",
+        "waiting_for",
+        "parent_id",
+        "context_id",
+        "output",
+        "error",
+        "started_at",
         "finished_at",
     ];
     for null in nulls {
@@ -88,8 +109,14 @@ fn every_fault_of_a_request_is_named_at_its_place() {
     let problem = shared::agent().post("/v1/tasks", &request).problem(422, "invalid");
     let named = pointers(&problem);
     let wrong = [
-        "/inptu", "/priority", "/labels/a~1b", "/limits/fuel", "/limits/fule",
-        "/retry/max_attempts", "/artifacts/0", "/workspace",
+        "/inptu",
+        "/priority",
+        "/labels/a~1b",
+        "/limits/fuel",
+        "/limits/fule",
+        "/retry/max_attempts",
+        "/artifacts/0",
+        "/workspace",
     ];
     for pointer in wrong {
         assert!(named.iter().any(|named| named.starts_with(pointer)), "{pointer}: {problem}");
@@ -176,14 +203,4 @@ fn labels_priority_and_context_are_kept() {
     for field in ["labels", "priority", "context_id"] {
         assert_eq!(task[field], request[field]);
     }
-}
-
-/// Milliseconds since midnight: enough for two moments of one test, but at midnight.
-fn millis(at: &Value) -> i64 {
-    let at = text(at);
-    let (_, time) = at.split_once('T').expect("it is a date and a time");
-    let mut parts = time.trim_end_matches('Z').split(':');
-    let mut next = || parts.next().expect("a time has three parts").parse::<f64>().expect("number");
-    let (hours, minutes, seconds) = (next(), next(), next());
-    (((hours * 60.0 + minutes) * 60.0 + seconds) * 1_000.0).round() as i64
 }

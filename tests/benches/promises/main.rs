@@ -3,10 +3,10 @@
 //! Client and server share the machine, as the promises say. Whoever runs it on a noisy machine looks at
 //! the ratios and runs it again. Arguments name the measurements to make; none means all.
 
+mod connection;
 #[path = "../../harness/mod.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod harness;
-mod connection;
 mod latency;
 mod processes;
 mod report;
@@ -16,7 +16,8 @@ use report::{Figure, Report};
 
 fn main() {
     // `cargo bench` passes `--bench`.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let wanted: Vec<String> =
+        std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
     let measurements: [(&str, fn() -> Vec<Figure>); 5] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),

@@ -37,7 +37,8 @@ pub(crate) fn errand_run() -> Vec<Figure> {
         ours.push(errand_once());
         theirs.push(python_once());
     }
-    let mut ratios: Vec<f64> = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
+    let mut ratios: Vec<f64> =
+        ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
     vec![
         Figure::new("errand run hello.py", percentile(&mut ours, 50.0), "ms"),
         Figure::new("python3 -S -E -I hello.py", percentile(&mut theirs, 50.0), "ms"),

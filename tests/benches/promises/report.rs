@@ -60,7 +60,8 @@ impl Report {
 
     pub(crate) fn print(&self) {
         let mut out = std::io::stdout().lock();
-        let _ = writeln!(out, "| {:<52} | {:>14} | {:>14} | kept |", "figure", "measured", "promised");
+        let _ =
+            writeln!(out, "| {:<52} | {:>14} | {:>14} | kept |", "figure", "measured", "promised");
         let _ = writeln!(out, "| {:-<52} | {:->13}: | {:->13}: | ---- |", "", "", "");
         for figure in &self.figures {
             let promised = match figure.bound {

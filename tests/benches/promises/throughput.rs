@@ -53,7 +53,9 @@ fn submits_per_s(connections: usize, submits: usize) -> f64 {
                 let (left, submit) = (left.clone(), submit.clone());
                 tokio::spawn(async move {
                     while left
-                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+                        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+                            left.checked_sub(1)
+                        })
                         .is_ok()
                     {
                         let (status, body) = connection.call(&submit).await;

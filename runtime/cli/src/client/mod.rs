@@ -86,7 +86,9 @@ impl Client {
         let token = match (said(&globals.token), data) {
             (Some(token), _) => Some(token.trim().to_owned()),
             // A local token is not shown to a host that nobody said it is for.
-            (None, Ok(data)) if is_loopback(&url) || local.is_some() || globals.data.is_some() => {
+            (None, Ok(data))
+                if is_loopback(&url) || local.is_some() || globals.data_dir().is_some() =>
+            {
                 data.token(right)?
             }
             (None, _) => None,

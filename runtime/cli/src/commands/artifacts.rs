@@ -26,6 +26,7 @@ Examples:
 pub(crate) struct ArtifactsArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// The file to fetch
     #[arg(value_name = "PATH")]

@@ -20,6 +20,7 @@ Examples:
 pub(crate) struct CancelArgs {
     /// The tasks
     #[arg(value_name = "ID", required = true)]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     ids: Vec<String>,
     /// Print each task as a line of JSON
     #[arg(long)]

@@ -21,6 +21,7 @@ Examples:
 pub(crate) struct DeleteArgs {
     /// The tasks
     #[arg(value_name = "ID", required = true)]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     ids: Vec<String>,
 }
 

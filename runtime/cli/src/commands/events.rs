@@ -20,6 +20,7 @@ Examples:
 pub(crate) struct EventsArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// Only what comes after this event
     #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]

@@ -22,6 +22,7 @@ Examples:
 pub(crate) struct LogsArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// Go on until the task ends
     #[arg(long, short)]

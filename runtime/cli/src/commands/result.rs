@@ -24,6 +24,7 @@ Examples:
 pub(crate) struct ResultArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// Wait for the task to end
     #[arg(long)]

@@ -18,6 +18,7 @@ Examples:
 pub(crate) struct ShowArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// Show it with its descendants
     #[arg(long)]

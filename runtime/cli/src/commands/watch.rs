@@ -29,6 +29,7 @@ Examples:
 pub(crate) struct WatchArgs {
     /// The task
     #[arg(value_name = "ID")]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: String,
     /// Only what comes after this event
     #[arg(long, value_name = "SEQ", default_value_t = 0, hide_default_value = true)]
@@ -52,8 +53,9 @@ pub(crate) fn run(args: &WatchArgs, globals: &GlobalArgs) -> Result<Exit> {
         }
         News::Progress(progress) => {
             bar.update(progress);
-            if !bar.is_shown() && !args.json && pace.due(progress) {
-                output::note(format_args!("progress: {}", render::progress::line(progress)));
+            let line = render::progress::line(progress);
+            if !bar.is_shown() && !args.json && !line.is_empty() && pace.due(progress) {
+                output::note(format_args!("progress: {line}"));
             }
             Ok(())
         }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use errand_core::{BoxFuture, EventBody, Level, Meter, RunHost, Status, Stopped, Stream};
 
 use crate::client::Progress;
+use crate::errors::CommandError;
 use crate::output::{self, Output};
 use crate::render::progress::Bar;
 
@@ -23,6 +24,8 @@ pub(super) struct Terminal {
     shows_bar: bool,
     over: Mutex<bool>,
     ended: Condvar,
+    /// Why output could not be written.
+    unwritten: Mutex<Option<CommandError>>,
 }
 
 impl Terminal {
@@ -38,6 +41,7 @@ impl Terminal {
             shows_bar,
             over: Mutex::new(false),
             ended: Condvar::new(),
+            unwritten: Mutex::new(None),
         });
         let shown = terminal.clone();
         let painter = shows_bar.then(|| std::thread::spawn(move || shown.paint()));
@@ -73,9 +77,17 @@ impl Terminal {
         }
     }
 
+    /// Takes why output could not be written, where it could not.
+    pub(super) fn take_unwritten(&self) -> Option<CommandError> {
+        lock(&self.unwritten).take()
+    }
+
     fn put(&self, stream: Stream, bytes: &[u8]) -> Result<(), Stopped> {
         let written = || match stream {
-            Stream::Stdout => Output::stdout().bytes(bytes).map_err(|_| Stopped),
+            Stream::Stdout => Output::stdout().bytes(bytes).map_err(|error| {
+                *lock(&self.unwritten) = Some(error);
+                Stopped
+            }),
             Stream::Stderr | Stream::Log => {
                 let mut stderr = io::stderr().lock();
                 let written = match output::stderr_is_terminal() {

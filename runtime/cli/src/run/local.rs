@@ -2,6 +2,7 @@
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
@@ -27,6 +28,11 @@ const FAILED: i32 = 1;
 /// Nobody reads the output any more: 128 + SIGPIPE, as shells say it.
 const BROKEN_PIPE: i32 = 141;
 
+/// What shells add to the number of the signal that ended a process.
+const SIGNALLED: i32 = 128;
+/// Workspaces of runs that were killed are removed once they are this old.
+const LEFTOVERS: Duration = Duration::from_secs(24 * 3_600);
+
 /// Runs the file and returns the exit code.
 pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     let plugin = Plugin::for_file(args.file())?;
@@ -45,6 +51,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = ManuallyDrop::new(runtime.map_err(anyhow::Error::from)?);
+    engine.collect_older_than(LEFTOVERS);
     let digest = plugin.digest(&compiled)?;
     let profile = match engine.known(digest) {
         Some(profile) => profile,
@@ -68,9 +75,44 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         context_id: None,
     };
     let (terminal, painter) = Terminal::start(limits.fuel);
-    let outcome = runtime.block_on(engine.run_local(job, terminal.clone(), local));
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            // Dropping the run stops the guest and removes its workspace.
+            signal = interrupted() => Err(signal),
+            outcome = engine.run_local(job, terminal.clone(), local) => Ok(outcome),
+        }
+    });
     terminal.finish(painter);
-    conclude(outcome, plugin.is_program && profile.kind == ExecutorKind::Native)
+    if let Some(error) = terminal.take_unwritten()
+        && !error.is_silent()
+    {
+        return Err(error);
+    }
+    match ended {
+        Ok(outcome) => conclude(outcome, plugin.is_program && profile.kind == ExecutorKind::Native),
+        Err(signal) => Ok(SIGNALLED + signal),
+    }
+}
+
+/// Waits for a signal to end, and returns its number.
+async fn interrupted() -> i32 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+    let waits = kinds.map(|kind| {
+        Box::pin(async move {
+            match signal(kind) {
+                Ok(mut signals) => signals.recv().await.map(|()| kind.as_raw_value()),
+                Err(_) => None,
+            }
+        })
+    });
+    let [interrupt, terminate] = waits;
+    tokio::select! {
+        Some(number) = interrupt => number,
+        Some(number) = terminate => number,
+        // Without handlers the signals end the process by themselves.
+        else => std::future::pending().await,
+    }
 }
 
 async fn compile(engine: &Engine, plugin: &Plugin) -> Result<ExecutorProfile> {

@@ -18,14 +18,14 @@ use crate::units;
 
 /// Runs a file now, in a sandbox, and follows it; needs no server
 ///
-/// The program sees its arguments, its standard input and an empty workspace, and nothing else of this
-/// machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
+/// The program sees its arguments, its standard input and a workspace with nothing in it but itself, and
+/// nothing else of this machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
 /// met, 125 that something went wrong on Errand's side.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   errand run script.py
-  errand run --timeout 10s --memory 64MiB program.wasm -- --flag value
+  errand run --timeout 10s --memory 64MiB program.wasm --flag value
   echo data | errand run filter.js")]
 pub(crate) struct RunArgs {
     /// What to run (.py, .js or .wasm), and arguments for it

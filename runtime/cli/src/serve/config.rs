@@ -94,7 +94,7 @@ impl Settings {
             _ => return Err(CommandError::usage("`tls-cert` and `tls-key` go together")),
         };
         let settings = Self {
-            data: DataDir::at(globals.data.as_deref().or(file.data.as_deref()))?,
+            data: DataDir::at(globals.data_dir().or(file.data.as_deref()))?,
             listen: args.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
             slots,
             drain: args.drain.or(file.drain).map_or(DEFAULT_DRAIN, Duration::from_secs),

@@ -1,5 +1,7 @@
 //! Makes components of WASI preview 1 modules.
 
+use std::borrow::Cow;
+
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -7,18 +9,17 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{ExternalKind, Parser, Payload};
 use wit_component::ComponentEncoder;
 
-use super::heap;
+use super::program;
 
 /// Wraps a core module as a component, with the adapter that turns preview 1 calls into WASI 0.2.
 ///
 /// A module with `_start` is a program; another must say which world it implements.
 pub(super) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
-    let adapter = if exports_start(module)? {
-        WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER
+    let (module, adapter) = if exports_start(module)? {
+        (Cow::Owned(program::rewrite(module)?), WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
     } else {
-        WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER
+        (Cow::Borrowed(module), WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)
     };
-    let module = heap::guard(module)?;
     let encode = || {
         ComponentEncoder::default()
             .validate(true)

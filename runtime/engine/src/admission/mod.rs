@@ -5,10 +5,10 @@
 
 mod adapt;
 pub(crate) mod child;
-mod heap;
 mod inspect;
 mod limits;
 mod profile;
+mod program;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -105,7 +105,10 @@ impl DirBlobs {
         Ok(bad)
     }
 
-    fn each(&self, mut visit: impl FnMut(Digest, &Path) -> io::Result<()>) -> Result<(), BlobError> {
+    fn each(
+        &self,
+        mut visit: impl FnMut(Digest, &Path) -> io::Result<()>,
+    ) -> Result<(), BlobError> {
         let mut walk = || -> io::Result<()> {
             for shard in fs::read_dir(&self.inner.dir)? {
                 let shard = shard?;
@@ -115,7 +118,8 @@ impl DirBlobs {
                 }
                 for file in fs::read_dir(shard.path())? {
                     let file = file?;
-                    let name = [prefix.to_string_lossy(), file.file_name().to_string_lossy()].concat();
+                    let name =
+                        [prefix.to_string_lossy(), file.file_name().to_string_lossy()].concat();
                     if let Ok(digest) = name.parse() {
                         visit(digest, &file.path())?;
                     }

@@ -39,11 +39,7 @@ fn executor_digests(value: &Value) -> impl Iterator<Item = Digest> {
 }
 
 /// Reads a document.
-pub(crate) fn open_doc(
-    key: &[u8],
-    value: &[u8],
-    blobs: &dyn BlobFiles,
-) -> Result<Doc, StoreError> {
+pub(crate) fn open_doc(key: &[u8], value: &[u8], blobs: &dyn BlobFiles) -> Result<Doc, StoreError> {
     let head = seal::open(key, value)?.head.bytes(blobs)?;
     let StoredDoc { version, value } = from_json(key, &head)?;
     Ok(Doc { value, version })

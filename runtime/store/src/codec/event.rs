@@ -5,9 +5,7 @@
 
 use std::sync::Arc;
 
-use errand_core::{
-    Digest, Draft, Event, EventBody, Principal, Progress, StoreError, UnixMillis,
-};
+use errand_core::{Digest, Draft, Event, EventBody, Principal, Progress, StoreError, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

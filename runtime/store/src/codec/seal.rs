@@ -139,9 +139,10 @@ impl<'a> Found<'a> {
     ) -> Result<std::borrow::Cow<'a, [u8]>, StoreError> {
         match self {
             Self::Inline(bytes) => Ok(bytes.into()),
-            Self::Blob(blob) => {
-                blobs.load(&blob.digest).map(|bytes| Vec::from(bytes).into()).map_err(crate::failure::blob)
-            }
+            Self::Blob(blob) => blobs
+                .load(&blob.digest)
+                .map(|bytes| Vec::from(bytes).into())
+                .map_err(crate::failure::blob),
         }
     }
 
@@ -191,10 +192,7 @@ pub(crate) fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<Opened<'a>, StoreE
 
 fn blob_ref(bytes: &[u8]) -> Option<BlobRef> {
     let (digest, size) = bytes.split_first_chunk::<32>()?;
-    Some(BlobRef {
-        digest: Digest::from(*digest),
-        size: u64::from_le_bytes(size.try_into().ok()?),
-    })
+    Some(BlobRef { digest: Digest::from(*digest), size: u64::from_le_bytes(size.try_into().ok()?) })
 }
 
 fn checksum(key: &[u8], rest: &[u8]) -> u32 {

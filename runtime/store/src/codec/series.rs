@@ -48,6 +48,8 @@ fn number_of(key: &[u8]) -> Result<u32, StoreError> {
 fn inline<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], StoreError> {
     match seal::open(key, value)?.head {
         seal::Found::Inline(bytes) => Ok(bytes),
-        seal::Found::Blob(_) => Err(StoreError::Corrupt(format!("{} in a blob", keys::describe(key)))),
+        seal::Found::Blob(_) => {
+            Err(StoreError::Corrupt(format!("{} in a blob", keys::describe(key))))
+        }
     }
 }

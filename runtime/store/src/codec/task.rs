@@ -218,7 +218,8 @@ impl Live {
         task.progress = self.progress;
         task.started_at = self.started_at;
         task.finished_at = self.finished_at;
-        let lease = self.lease.map(|StoredLease { worker, epoch, until }| Lease { worker, epoch, until });
+        let lease =
+            self.lease.map(|StoredLease { worker, epoch, until }| Lease { worker, epoch, until });
         let start = self.attempt_start.map(|stored| AttemptStart {
             seed: Seed(*stored.seed.as_bytes()),
             base_time: stored.base_time,

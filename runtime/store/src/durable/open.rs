@@ -19,6 +19,7 @@ use crate::failure;
 use crate::journal::{self, Journal, Replayed};
 use crate::kv::{Batch, Kv, Read, SledKv};
 use crate::state::State;
+use crate::state::load::Miscount;
 
 pub(super) const JOURNAL: &str = "journal";
 pub(super) const INDEX: &str = "index";
@@ -57,9 +58,8 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
 
     let index = match believed(dir, options)? {
         Some(checkpoint) => {
-            let opened = catch_unwind(AssertUnwindSafe(|| {
-                resume(dir, options, &blobs, checkpoint.lsn)
-            }));
+            let opened =
+                catch_unwind(AssertUnwindSafe(|| resume(dir, options, &blobs, checkpoint.lsn)));
             match opened {
                 Ok(Ok(index)) => Ok(index),
                 Ok(Err(error)) => Err(error.to_string()),
@@ -141,7 +141,7 @@ fn resume(
             replayed.last_lsn
         )));
     }
-    finish(dir, options, blobs, sled, replayed)
+    finish(dir, options, blobs, sled, replayed, Miscount::Refuse)
 }
 
 /// Makes a new index from the newest snapshot and the journal.
@@ -173,7 +173,7 @@ fn rebuild(
     // So that a crash of the process finds it as far as the checkpoint will say.
     sled.apply(&Batch::default(), replayed.last_lsn)?;
     sled.flush()?;
-    let index = finish(dir, options, blobs, sled, replayed)?;
+    let index = finish(dir, options, blobs, sled, replayed, Miscount::Correct)?;
     if discarded.is_dir() {
         fs::remove_dir_all(&discarded).map_err(failure::at("remove", &discarded))?;
     }
@@ -186,8 +186,10 @@ fn finish(
     blobs: &DirBlobs,
     sled: Arc<SledKv>,
     replayed: Replayed,
+    miscount: Miscount,
 ) -> Result<Index, StoreError> {
-    let state = State::load(sled.clone(), Arc::new(blobs.clone()), options.queued_max)?;
+    let files = Arc::new(blobs.clone());
+    let state = State::load(sled.clone(), files, options.queued_max, miscount)?;
     sled.flush()?;
     let (mut journal_bytes, mut snapshot_bytes) = (0, 0);
     let journal_dir = dir.join(JOURNAL);
@@ -245,7 +247,8 @@ fn sweep(dir: &Path, sled: &SledKv, blobs: &DirBlobs) -> Result<(), StoreError> 
     }
     // The checkpoint was written just now: its time is the file system's, as the blobs' times are.
     let path = dir.join("checkpoint");
-    let now = fs::metadata(&path).and_then(|file| file.modified()).map_err(failure::at("read", &path))?;
+    let now =
+        fs::metadata(&path).and_then(|file| file.modified()).map_err(failure::at("read", &path))?;
     let removed = blobs.sweep(now, BLOB_GRACE, |digest| needed.contains(digest));
     let removed = removed.map_err(failure::blob)?;
     if removed > 0 {

@@ -58,7 +58,7 @@ pub(crate) fn replay(
             return Err(damaged(&path, 0, replayed.last_lsn + 1));
         }
         let is_last = index + 1 == count;
-        let end = read_segment(&bytes, &path, first, is_last, &mut |lsn, body| {
+        let end = read_segment(&bytes, &path, first, is_last, |lsn, body| {
             replayed.last_lsn = lsn;
             if lsn <= after {
                 return Ok(());
@@ -85,7 +85,7 @@ fn read_segment(
     path: &Path,
     first: u64,
     is_last: bool,
-    visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    mut visit: impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
 ) -> Result<usize, StoreError> {
     let mut expected = first;
     let mut offset = 0;

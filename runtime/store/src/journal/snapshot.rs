@@ -89,9 +89,9 @@ fn load(
         return Err(damaged(0));
     }
     let (mut offset, mut expected) = (MAGIC.len() as u64, 1);
-    let mut bytes = Vec::new();
+    let mut bytes = vec![0; frame::HEADER];
     loop {
-        bytes.resize(frame::HEADER, 0);
+        bytes.truncate(frame::HEADER);
         file.read_exact(&mut bytes).map_err(|_| damaged(offset))?;
         let body_len = u64::from(u32::from_le_bytes(bytes[..4].try_into().expect("4 bytes")));
         if offset + body_len > size {

@@ -1,7 +1,8 @@
 //! The small ordered key-value abstraction that all of the store's domain logic is written over.
 //!
-//! Owns the meaning of a batch (all or nothing, readers see it whole) and of a range. Knows nothing of
-//! tasks. What makes a batch durable is the journal's business, not a key-value store's.
+//! Owns the meaning of a batch and of a range. Knows nothing of tasks. What makes a batch durable, and
+//! whole after a crash, is the journal's business, not a key-value store's; readers may for a moment see
+//! a part of it.
 
 mod memory;
 mod sled;
@@ -11,8 +12,8 @@ use std::ops::Bound;
 
 use errand_core::StoreError;
 
-pub(crate) use memory::MemoryKv;
 pub(crate) use self::sled::SledKv;
+pub(crate) use memory::MemoryKv;
 
 /// A key or a value: bytes that are cheap to clone, without an allocation up to 22 of them.
 pub(crate) type Slice = ::sled::IVec;
@@ -34,7 +35,8 @@ pub(crate) trait Kv: Read + Send + Sync {
     /// Goes from below the key `to` down to `from` (included).
     fn range_back(&self, from: &[u8], to: &[u8]) -> Pairs<'_>;
 
-    /// Writes a batch, which the journal numbered `lsn`.
+    /// Writes a batch, which the journal numbered `lsn`: first what is set, then what is removed, each in
+    /// the order of the keys.
     fn apply(&self, batch: &Batch, lsn: u64) -> Result<(), StoreError>;
 }
 

@@ -21,8 +21,8 @@ impl View {
     ) -> Result<Vec<Event>, StoreError> {
         let mut events = Vec::new();
         let mut next = after.saturating_add(1);
-        let submitted = task::read_submission(&*self.kv, &*self.blobs, id)?
-            .ok_or(StoreError::NotFound(id))?;
+        let submitted =
+            task::read_submission(&*self.kv, &*self.blobs, id)?.ok_or(StoreError::NotFound(id))?;
         if next <= 1 && limit > 0 {
             events.push(submitted.into_event(&*self.blobs)?);
             next = 2;
@@ -72,8 +72,8 @@ impl View {
     /// Puts back what is stored once in the record.
     pub(crate) fn whole(&self, id: TaskId, mut event: Event) -> Result<Event, StoreError> {
         if let EventBody::Completed { output } = &mut event.body {
-            *output = task::read_output(&*self.kv, &*self.blobs, id)?
-                .ok_or(StoreError::NotFound(id))?;
+            *output =
+                task::read_output(&*self.kv, &*self.blobs, id)?.ok_or(StoreError::NotFound(id))?;
         }
         Ok(event)
     }

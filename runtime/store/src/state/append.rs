@@ -1,8 +1,7 @@
 //! Events, and what they make of a task.
 
 use errand_core::{
-    Append, AttemptStart, Digest, EventBody, Guard, Lease, Status, StoreError, Task,
-    TaskId,
+    Append, AttemptStart, Digest, EventBody, Guard, Lease, Status, StoreError, Task, TaskId,
 };
 
 use super::leases::Held;

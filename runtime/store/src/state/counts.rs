@@ -70,8 +70,7 @@ impl Counters {
 
     /// Returns the number of a task's series, made where it is new.
     pub(crate) fn series_of(&mut self, task: &Task, batch: &mut Batch) -> u32 {
-        let series =
-            Series { namespace: task.namespace.clone(), executor: task.executor.clone() };
+        let series = Series { namespace: task.namespace.clone(), executor: task.executor.clone() };
         if let Some(number) = self.numbers.get(&series) {
             return *number;
         }
@@ -89,6 +88,12 @@ impl Counters {
         if let Some(to) = to {
             counts[to as usize] += 1;
         }
+        self.changed.insert(series);
+    }
+
+    /// Sets a count that was found to be wrong.
+    pub(crate) fn correct(&mut self, series: u32, status: Status, count: u64) {
+        self.counts[series as usize][status as usize] = count;
         self.changed.insert(series);
     }
 

@@ -14,6 +14,15 @@ use crate::blobs::BlobFiles;
 use crate::codec::{keys, task};
 use crate::kv::{Batch, Kv, Slice};
 
+/// What to do where the counters are not in step with the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Miscount {
+    /// Refuse: the index is damaged, and can be made anew.
+    Refuse,
+    /// Believe the index: it was made anew, and there is nothing better.
+    Correct,
+}
+
 impl State {
     /// Reads queue, leases and counters. Work is proportional to what is queued or running, not to all
     /// that is stored.
@@ -24,6 +33,7 @@ impl State {
         kv: Arc<dyn Kv>,
         blobs: Arc<dyn BlobFiles>,
         queued_max: u64,
+        miscount: Miscount,
     ) -> Result<Self, StoreError> {
         let mut batch = Batch::default();
         match kv.get(keys::FORMAT)? {
@@ -58,13 +68,15 @@ impl State {
             work_came: true,
         };
         for series in 0..state.counters.len() {
-            state.load_queue(series)?;
-            state.load_leases(series)?;
+            let queued = state.load_queue(series)?;
+            state.check_count(series, Status::Queued, queued, miscount)?;
+            let running = state.load_leases(series)?;
+            state.check_count(series, Status::Running, running, miscount)?;
         }
         Ok(state)
     }
 
-    fn load_queue(&mut self, series: u32) -> Result<(), StoreError> {
+    fn load_queue(&mut self, series: u32) -> Result<u64, StoreError> {
         let kv = self.kv.clone();
         let prefix = keys::index_of(series, Status::Queued);
         let mut count = 0;
@@ -75,10 +87,10 @@ impl State {
             self.queue.insert(id, Place::from_bytes(&value).ok_or_else(corrupt)?);
             count += 1;
         }
-        self.check_count(series, Status::Queued, count)
+        Ok(count)
     }
 
-    fn load_leases(&mut self, series: u32) -> Result<(), StoreError> {
+    fn load_leases(&mut self, series: u32) -> Result<u64, StoreError> {
         let kv = self.kv.clone();
         let prefix = keys::index_of(series, Status::Running);
         let entries: Result<Vec<(Slice, Slice)>, _> =
@@ -100,17 +112,29 @@ impl State {
             };
             self.leases.insert(id, Held { lease, started: true, orphaned: true });
         }
-        self.check_count(series, Status::Running, entries.len() as u64)
+        Ok(entries.len() as u64)
     }
 
-    fn check_count(&self, series: u32, status: Status, found: u64) -> Result<(), StoreError> {
+    fn check_count(
+        &mut self,
+        series: u32,
+        status: Status,
+        found: u64,
+        miscount: Miscount,
+    ) -> Result<(), StoreError> {
         let counted = self.counters.of(series)[status as usize];
         if counted == found {
             return Ok(());
         }
-        let status = status.as_str();
-        Err(StoreError::Corrupt(format!(
-            "series {series} has {found} {status} tasks in the index and {counted} by count"
-        )))
+        let problem = format!(
+            "series {series} has {found} {} tasks in the index and {counted} by count",
+            status.as_str()
+        );
+        if miscount == Miscount::Refuse {
+            return Err(StoreError::Corrupt(problem));
+        }
+        tracing::error!("{problem}; the count is corrected");
+        self.counters.correct(series, status, found);
+        Ok(())
     }
 }

@@ -12,7 +12,7 @@ mod counts;
 mod delete;
 mod doc;
 mod leases;
-mod load;
+pub(crate) mod load;
 mod queue;
 mod submit;
 
@@ -26,8 +26,8 @@ use crate::kv::{Batch, Kv, Pending};
 
 pub(crate) use append::PreparedAppend;
 use cache::{Active, Cache};
-pub(crate) use counts::SeriesList;
 use counts::Counters;
+pub(crate) use counts::SeriesList;
 use leases::Leases;
 pub(crate) use queue::Place;
 use queue::Queue;

@@ -43,7 +43,7 @@ impl PreparedTask {
 
 /// What became of a task.
 pub(crate) enum Accepted {
-    Created(Task),
+    Created(Box<Task>),
     /// It exists; as it is now, it is to be read.
     Existing(TaskId),
 }
@@ -66,7 +66,7 @@ impl State {
         }
         let accept = |(task, earlier): (PreparedTask, Option<TaskId>)| match earlier {
             Some(earlier) => Accepted::Existing(earlier),
-            None => Accepted::Created(self.create(task)),
+            None => Accepted::Created(Box::new(self.create(task))),
         };
         Ok(tasks.into_iter().zip(existing).map(accept).collect())
     }

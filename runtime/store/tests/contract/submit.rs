@@ -23,7 +23,8 @@ async fn a_task_comes_back_as_it_was_submitted(store: &dyn Store) {
     submission.context_id = Some(ContextId::new("talk").unwrap());
     submission.delay_ms = 5;
     submission.limits.fuel = u64::MAX;
-    submission.input = std::sync::Arc::new(json!({"exact": u64::MAX, "float": 0.1, "text": "ü\u{0}"}));
+    submission.input =
+        std::sync::Arc::new(json!({"exact": u64::MAX, "float": 0.1, "text": "ü\u{0}"}));
     let new = new(submission.clone());
     let created = submit_new(store, new.clone()).await;
     assert_eq!(created, Task::begin(new.id, &new.submitted).unwrap());
@@ -121,7 +122,9 @@ async fn large_inputs_and_outputs_come_back(store: &dyn Store) {
 async fn only_a_terminal_task_at_the_named_version_is_deleted(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
     assert!(matches!(store.delete(task.id, 2).await, Err(StoreError::Conflict)));
-    append(store, task.id, Guard::Lease(epoch), vec![line("a"), completed(json!(1))]).await.unwrap();
+    append(store, task.id, Guard::Lease(epoch), vec![line("a"), completed(json!(1))])
+        .await
+        .unwrap();
     assert!(matches!(store.delete(task.id, 2).await, Err(StoreError::Conflict)));
     store.delete(task.id, 4).await.unwrap();
     assert!(matches!(store.delete(task.id, 4).await, Err(StoreError::NotFound(_))));

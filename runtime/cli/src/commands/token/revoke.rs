@@ -14,6 +14,7 @@ use crate::output;
 pub(crate) struct RevokeArgs {
     /// Their ids, as `errand token list` shows them
     #[arg(value_name = "ID", required = true)]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     ids: Vec<String>,
 }
 

@@ -1,22 +1,27 @@
-//! Keeps a program's heap and the preview 1 adapter out of each other's way.
+//! Rewrites a preview 1 program so that the adapter serves it well.
 //!
-//! The adapter keeps its state in pages that it adds to the program's memory, before the program's first
-//! allocation. A C library of before 2023 takes everything from `__heap_base` to `memory.size` as its
-//! heap at that moment, the adapter's pages too, and both write over each other. So a program is made to
-//! see its memory as large as it declared it until it grows it itself; what it adds then it is told by
-//! the result of `memory.grow`, as ever.
+//! **Its heap.** The adapter keeps its state in pages that it adds to the program's memory, before the
+//! program's first allocation. A C library of before 2023 takes everything from `__heap_base` to
+//! `memory.size` as its heap at that moment, the adapter's pages too, and both write over each other. So
+//! a program is made to see its memory as large as it declared it until it grows it itself; what it adds
+//! then it is told by the result of `memory.grow`, as ever.
+//!
+//! **Its exit code.** The adapter knows success and failure alone. So `proc_exit` is bound to
+//! `wasi:cli/exit` directly, which takes the code.
 
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, Function, GlobalSection, GlobalType, Instruction, Module,
-    SectionId, ValType,
+    BlockType, CodeSection, ConstExpr, GlobalSection, GlobalType, ImportSection, Instruction,
+    Module, SectionId, ValType,
 };
-use wasmparser::{CodeSectionReader, FunctionBody, GlobalSectionReader, Operator, Parser, Payload};
+use wasmparser::{FunctionBody, GlobalSectionReader, Operator, Parser, Payload};
+use wit_component::{StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
 
 /// What must be known of a module to rewrite it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Memory {
     /// Pages that it declares.
     initial_pages: i32,
@@ -24,18 +29,45 @@ struct Memory {
     globals: u32,
 }
 
-/// Rewrites a program that allocates from what `memory.size` says; others are returned as they are.
-pub(super) fn guard(module: &[u8]) -> Result<Vec<u8>, String> {
-    let Some(memory) = survey(module).map_err(|error| error.to_string())? else {
-        return Ok(module.to_vec());
-    };
+/// Rewrites a program.
+pub(super) fn rewrite(module: &[u8]) -> Result<Vec<u8>, String> {
+    let invalid = |error| format!("it is not valid wasm: {error}");
+    let mut rewrite =
+        Rewrite { memory: survey(module).map_err(invalid)?, global_added: false, exits: false };
     let mut rewritten = Module::new();
-    let mut guard = Guard { memory, global_added: false };
-    guard
+    rewrite
         .parse_core_module(&mut rewritten, Parser::new(0), module)
-        .map_err(|error| format!("it can't be rewritten: {error}"))?;
-    Ok(rewritten.finish())
+        .map_err(|error| format!("it is not valid wasm: {error}"))?;
+    let mut bytes = rewritten.finish();
+    if rewrite.exits {
+        declare_exit(&mut bytes)?;
+    }
+    Ok(bytes)
 }
+
+/// Adds to a module the type of the one interface that it now imports itself.
+fn declare_exit(module: &mut Vec<u8>) -> Result<(), String> {
+    let mut resolve = Resolve::default();
+    let mut declare = || {
+        resolve.push_str("exit.wit", EXIT_WIT)?;
+        let package = resolve.push_str("program.wit", PROGRAM_WIT)?;
+        let world = resolve.select_world(&[package], Some("program"))?;
+        embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)
+    };
+    declare().map_err(|error| format!("it can't be rewritten: {error:#}"))
+}
+
+const PREVIEW_1: &str = "wasi_snapshot_preview1";
+const EXIT: (&str, &str) = ("wasi:cli/exit@0.2.12", "exit-with-code");
+const EXIT_WIT: &str = "package wasi:cli@0.2.12;
+interface exit {
+  exit: func(status: result);
+  exit-with-code: func(status-code: u8);
+}";
+const PROGRAM_WIT: &str = "package errand:adapted;
+world program {
+  import wasi:cli/exit@0.2.12;
+}";
 
 /// Looks for a memory of its own, and for anything that makes a rewrite unnecessary.
 fn survey(module: &[u8]) -> wasmparser::Result<Option<Memory>> {
@@ -78,12 +110,15 @@ fn survey(module: &[u8]) -> wasmparser::Result<Option<Memory>> {
     Ok(initial_pages.filter(|_| asks_size).map(|initial_pages| Memory { initial_pages, globals }))
 }
 
-struct Guard {
-    memory: Memory,
+struct Rewrite {
+    /// The memory to guard, where it needs that.
+    memory: Option<Memory>,
     global_added: bool,
+    /// Whether the program can exit with a code.
+    exits: bool,
 }
 
-impl Guard {
+impl Rewrite {
     /// Adds the global that tells whether the program has grown its memory.
     fn add_global(&mut self, globals: &mut GlobalSection) {
         let mutable = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
@@ -92,8 +127,25 @@ impl Guard {
     }
 }
 
-impl Reencode for Guard {
+impl Reencode for Rewrite {
     type Error = Infallible;
+
+    fn parse_imports(
+        &mut self,
+        section: &mut ImportSection,
+        imports: wasmparser::Imports<'_>,
+    ) -> Result<(), Error<Infallible>> {
+        match imports {
+            wasmparser::Imports::Single(_, import)
+                if (import.module, import.name) == (PREVIEW_1, "proc_exit") =>
+            {
+                self.exits = true;
+                section.import(EXIT.0, EXIT.1, self.entity_type(import.ty)?);
+                Ok(())
+            }
+            others => utils::parse_imports(self, section, others),
+        }
+    }
 
     fn parse_global_section(
         &mut self,
@@ -101,7 +153,9 @@ impl Reencode for Guard {
         section: GlobalSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
         utils::parse_global_section(self, globals, section)?;
-        self.add_global(globals);
+        if self.memory.is_some() {
+            self.add_global(globals);
+        }
         Ok(())
     }
 
@@ -123,7 +177,7 @@ impl Reencode for Guard {
                     | SectionId::Data
             )
         );
-        if follows_globals && !self.global_added {
+        if follows_globals && self.memory.is_some() && !self.global_added {
             let mut globals = GlobalSection::new();
             self.add_global(&mut globals);
             module.section(&globals);
@@ -131,21 +185,15 @@ impl Reencode for Guard {
         Ok(())
     }
 
-    fn parse_code_section(
-        &mut self,
-        code: &mut CodeSection,
-        section: CodeSectionReader<'_>,
-    ) -> Result<(), Error<Infallible>> {
-        utils::parse_code_section(self, code, section)
-    }
-
     fn parse_function_body(
         &mut self,
         code: &mut CodeSection,
         body: FunctionBody<'_>,
     ) -> Result<(), Error<Infallible>> {
-        let mut function: Function = self.new_function_with_parsed_locals(&body)?;
-        let grown = self.memory.globals;
+        let Some(Memory { initial_pages, globals: grown }) = self.memory else {
+            return utils::parse_function_body(self, code, body);
+        };
+        let mut function = self.new_function_with_parsed_locals(&body)?;
         for operator in body.get_operators_reader()? {
             match operator? {
                 Operator::MemorySize { mem: 0 } => {
@@ -154,7 +202,7 @@ impl Reencode for Guard {
                         .instruction(&Instruction::If(BlockType::Result(ValType::I32)))
                         .instruction(&Instruction::MemorySize(0))
                         .instruction(&Instruction::Else)
-                        .instruction(&Instruction::I32Const(self.memory.initial_pages))
+                        .instruction(&Instruction::I32Const(initial_pages))
                         .instruction(&Instruction::End);
                 }
                 Operator::MemoryGrow { mem: 0 } => {
@@ -185,7 +233,7 @@ mod tests {
     fn a_program_that_asks_for_its_size_is_rewritten_and_stays_valid() {
         let module = wat::parse_str(OLD_PROGRAM).unwrap();
         assert_eq!(survey(&module).unwrap(), Some(Memory { initial_pages: 2, globals: 0 }));
-        let guarded = guard(&module).unwrap();
+        let guarded = rewrite(&module).unwrap();
         assert_ne!(guarded, module);
         wasmparser::validate(&guarded).unwrap();
     }
@@ -202,7 +250,7 @@ mod tests {
         )
         .unwrap();
         let engine = wasmtime::Engine::default();
-        let module = wasmtime::Module::new(&engine, guard(&module).unwrap()).unwrap();
+        let module = wasmtime::Module::new(&engine, rewrite(&module).unwrap()).unwrap();
         let mut store = wasmtime::Store::new(&engine, ());
         let host = wasmtime::Func::wrap(&mut store, || {});
         let instance = wasmtime::Instance::new(&mut store, &module, &[host.into()]).unwrap();
@@ -217,12 +265,28 @@ mod tests {
     }
 
     #[test]
+    fn its_exit_code_goes_past_the_adapter() {
+        let module = wat::parse_str(
+            r#"(module
+                (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+                (memory (export "memory") 1)
+                (func (export "_start") (call 0 (i32.const 7))))"#,
+        )
+        .unwrap();
+        let component = super::super::adapt::adapt(&module).unwrap();
+        let text = String::from_utf8_lossy(&component);
+        assert!(text.contains("exit-with-code"), "the component binds the code");
+        assert!(!text.contains("proc_exit"), "the adapter is not asked");
+    }
+
+    #[test]
     fn a_program_that_allocates_for_the_adapter_is_left_as_it_is() {
         let module = wat::parse_str(
             r#"(module (memory 1) (func (drop (memory.size)))
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable))"#,
         )
         .unwrap();
-        assert_eq!(guard(&module).unwrap(), module);
+        assert_eq!(survey(&module).unwrap(), None);
+        assert_eq!(rewrite(&module).unwrap(), module);
     }
 }
