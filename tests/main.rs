@@ -5,6 +5,7 @@
 
 mod api;
 mod cli;
+mod crash;
 mod docs;
 mod harness;
 mod hostile;

@@ -179,8 +179,9 @@ fn a_reader_that_goes_away_ends_the_program_in_silence() {
 
 #[test]
 fn output_that_can_not_be_written_is_not_lost_in_silence() {
+    let script = Script::new("print('precious')");
     let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
-    let child = Script::new("print('precious')")
+    let child = script
         .command(&[], &[])
         .stdin(Stdio::null())
         .stdout(full)

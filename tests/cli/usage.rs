@@ -110,7 +110,10 @@ fn a_bare_call_shows_what_there_is_and_nothing_internal() {
 #[test]
 fn the_examples_of_run_s_help_pass_flags_to_the_program() {
     let help = alone(&["run", "--help"]).ok();
-    assert!(!help.contains(".wasm --"), "what follows the file is the program's, `--` too: {help}");
+    assert!(
+        !help.contains(".wasm -- "),
+        "what follows the file is the program's, `--` too: {help}"
+    );
 }
 
 #[test]

@@ -53,7 +53,9 @@ fn each_write_is_synced_before_it_is_acknowledged() {
             let bytes = id.to_bytes();
             let holds = |data: &[u8]| data.windows(16).any(|window| window == bytes);
             let write = steps[..at].iter().enumerate().rev().find_map(|(at, step)| match step {
-                Step::Write { file, data, .. } if file.starts_with("/journal/journal-") && holds(data) => {
+                Step::Write { file, data, .. }
+                    if file.starts_with("/journal/journal-") && holds(data) =>
+                {
                     Some((at, file))
                 }
                 _ => None,
@@ -74,7 +76,10 @@ fn each_write_is_synced_before_it_is_acknowledged() {
 #[ignore = "measures sled, not Errand; its numbers are in docs/power-loss.md"]
 fn what_sled_alone_would_lose() {
     let recording = Recording::of_store(workload::Syncing::Full);
-    println!("sled believed, under the journal: {}", Survey::of(&recording, Trust::Always, states()));
+    println!(
+        "sled believed, under the journal: {}",
+        Survey::of(&recording, Trust::Always, states())
+    );
     let recording = Recording::of_sled();
     println!("sled alone: {}", sled_alone::survey(&recording, states()));
 }

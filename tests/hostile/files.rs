@@ -1,5 +1,8 @@
 //! Guests that fill their workspace: bytes, files, depth.
 
+use std::path::PathBuf;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use super::{beside_a_neighbour, met_a_bound};
@@ -70,14 +73,15 @@ fn small_files_without_end_meet_the_bound_of_files() {
 #[test]
 fn directories_nested_without_end_are_bounded_and_cleared_away() {
     let server = Server::start_with(&["--slots", "1"]);
+    let _deep = ClearedByRm(server.data().join("workspaces"));
     let client = server.operator();
     let nests = wasm::from_text(include_str!("guests/nests_directories.wat"));
     client.upload("nests", &nests).expect(201);
     client.upload("end", &wasm::ends_at_once("after nesting")).expect(201);
     let task = run(&client, "nests");
     // However deep it came, or was let come: the task ends, and the server goes on.
-    assert!(matches!(task["status"].as_str(), Some("completed" | "failed")), "{task}");
-    assert_ne!(task["error"]["code"], "internal", "{task}");
+    let bounded = task["error"]["code"] == "workspace_limit";
+    assert!(bounded || task["status"] == "completed", "{task}");
     assert_eq!(run(&client, "end")["status"], "completed");
     let (status, data) = server.stop();
     assert!(status.success());
@@ -86,8 +90,18 @@ fn directories_nested_without_end_are_bounded_and_cleared_away() {
         .map(|entry| entry.expect("an entry can be read").file_name())
         .collect();
     let server = Server::start_on(data, &[]);
+    let _deep = ClearedByRm(server.data().join("workspaces"));
     assert_eq!(run(&server.operator(), "end")["status"], "completed");
     assert!(left.is_empty(), "{left:?} was left behind");
+}
+
+/// A directory that is removed by a program that no depth overflows, before this process tries.
+struct ClearedByRm(PathBuf);
+
+impl Drop for ClearedByRm {
+    fn drop(&mut self) {
+        let _ = Command::new("rm").arg("-rf").arg(&self.0).status();
+    }
 }
 
 fn run(client: &Client, executor: &str) -> Value {

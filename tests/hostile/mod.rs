@@ -80,7 +80,6 @@ fn met_a_bound(task: &Value, code: &str, limit: &str, value: u64) {
     assert_eq!(error["code"], code, "{error}");
     assert_eq!(error["detail"], json!({"limit": limit, "value": value}), "{error}");
     assert_eq!(error["retryable"], false, "{error}");
-    let message = error["message"].as_str().expect("an error has a message");
-    assert!(message.contains(&value.to_string()), "{message}");
+    assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{error}");
     assert_eq!(task["attempt"], 1, "it is not tried again");
 }

@@ -154,6 +154,9 @@ pub enum AdmissionError {
     /// The wasm can't be used; the text says why.
     #[error("{0}")]
     Refused(String),
+    /// The wasm is fine and needs what this version does not do; the text says what.
+    #[error("unsupported: {0}")]
+    Unsupported(String),
     /// Something is wrong on this side.
     #[error("check the upload: {0}")]
     Internal(String),

@@ -4,6 +4,7 @@
 //! and what differs between a server and a single run (how instances are allocated) is its argument.
 
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OperatorCost, PoolingAllocationConfig,
@@ -17,10 +18,15 @@ const FIBER_STACK_BYTES: usize = 5 << 20;
 pub(crate) const MAX_MEMORY_BYTES: usize = 4 << 30;
 /// Elements that one table may have; CPython needs about 15,000.
 pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
-/// Memories, tables and core instances of one component.
+/// Tables and core instances of one component.
 pub(crate) const PARTS_PER_COMPONENT: u32 = 64;
+/// Memories of one component; each reserves address space in the pool.
+pub(crate) const MEMORIES_PER_COMPONENT: u32 = 16;
 /// Fuel between two yields of a guest: about 0.1 ms, so that cancelling and reporting are prompt.
 pub(crate) const YIELD_FUEL: u64 = 1_000_000;
+/// Time between two ticks of the engine's epoch. A guest yields at each, for what fuel does not see: a
+/// circle of host calls that cost the host much and the guest little.
+pub(crate) const EPOCH: Duration = Duration::from_millis(10);
 /// Nanoseconds of guest time for ten units of fuel.
 pub(crate) const FUEL_PER_NS: u64 = 10;
 
@@ -44,6 +50,7 @@ pub(crate) fn engine(allocation: Allocation) -> wasmtime::Result<Engine> {
         .operator_cost(OperatorCost::default())
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true)
+        .epoch_interruption(true)
         .concurrency_support(false)
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
@@ -59,12 +66,12 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
         .total_core_instances(parts)
-        .total_memories(instances.saturating_mul(4))
+        .total_memories(instances.saturating_mul(MEMORIES_PER_COMPONENT))
         .total_tables(parts)
         .total_stacks(instances)
         .total_gc_heaps(instances)
         .max_core_instances_per_component(PARTS_PER_COMPONENT)
-        .max_memories_per_component(PARTS_PER_COMPONENT)
+        .max_memories_per_component(MEMORIES_PER_COMPONENT)
         .max_tables_per_component(PARTS_PER_COMPONENT)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)

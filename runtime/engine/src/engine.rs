@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use crate::admission::{self, Admission};
 use crate::config::{self, Allocation};
+use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::host;
 use crate::run::{self, Local, Surroundings};
@@ -72,6 +73,7 @@ impl Engine {
             ),
             admission: Admission::new(options.compiler, options.compiled),
             around: Surroundings {
+                ticker: Ticker::start(&engine).map_err(|error| failed(&error))?,
                 engine,
                 workspaces: Some(Arc::new(workspaces)),
                 blobs: options.blobs,

@@ -3,11 +3,11 @@
 //! The store can't be read while a call borrows it, and inside a loop without calls the number there is
 //! stale. But a guest yields every [`YIELD_FUEL`] units, so counting its yields tells its fuel, to
 //! within one interval, in any code. Polls that wait for something outside are not yields; host calls
-//! mark them with [`FuelGauge::waiting`].
+//! mark them with [`FuelGauge::waiting`]. Yields of the engine's epoch are marked too, and not counted.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use errand_core::{ErrorCode, RunHost};
@@ -27,6 +27,8 @@ struct Gauge {
     charged: AtomicU64,
     /// Host calls that wait for something outside.
     waits: AtomicU32,
+    /// Whether the next yield is the epoch's and tells nothing of fuel.
+    epoch: AtomicBool,
     host: Arc<dyn RunHost>,
 }
 
@@ -37,6 +39,7 @@ impl FuelGauge {
             executed: AtomicU64::new(0),
             charged: AtomicU64::new(0),
             waits: AtomicU32::new(0),
+            epoch: AtomicBool::new(false),
             host,
         }))
     }
@@ -51,6 +54,11 @@ impl FuelGauge {
     pub(crate) fn waiting(&self) -> WaitMark {
         self.0.waits.fetch_add(1, Ordering::Relaxed);
         WaitMark(self.clone())
+    }
+
+    /// Marks that the guest is about to yield because the epoch advanced.
+    pub(crate) fn epoch_yield(&self) {
+        self.0.epoch.store(true, Ordering::Relaxed);
     }
 
     /// Takes the exact number at the end, or at a point where it is known.
@@ -105,7 +113,8 @@ impl<T, F: Future<Output = wasmtime::Result<T>>> Future for Metered<F> {
         match self.call.as_mut().poll(context) {
             Poll::Ready(result) => Poll::Ready(result),
             Poll::Pending => {
-                if self.gauge.0.waits.load(Ordering::Relaxed) == 0 {
+                let epoch = self.gauge.0.epoch.swap(false, Ordering::Relaxed);
+                if !epoch && self.gauge.0.waits.load(Ordering::Relaxed) == 0 {
                     self.gauge.0.executed.fetch_add(YIELD_FUEL, Ordering::Relaxed);
                     if let Err(ended) = self.gauge.check() {
                         return Poll::Ready(Err(ended.into()));

@@ -10,6 +10,7 @@ mod compiled;
 mod config;
 mod ended;
 mod engine;
+mod epoch;
 mod executors;
 mod fuel;
 mod host;

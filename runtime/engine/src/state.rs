@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use chacha20::ChaCha20Rng;
-use chacha20::rand_core::{Rng, SeedableRng};
 use errand_core::{Job, RunHost};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -13,14 +11,13 @@ use crate::clock::VirtualClock;
 use crate::fuel::FuelGauge;
 use crate::host::filesystem::Files;
 use crate::host::http::Denied;
+use crate::host::random::Chance;
 use crate::host::stdio::{Input, Stdio};
 use crate::keep::{Destination, Kept};
 use crate::memory::MemoryBudget;
 
 /// Handles (files, streams, pollables, requests) that a guest may hold at once.
 const MAX_HANDLES: usize = 4_096;
-/// Random bytes that a guest may ask for in one call.
-const MAX_RANDOM_BYTES: u64 = 1 << 20;
 
 /// The state of one run.
 pub(crate) struct RunState {
@@ -32,6 +29,7 @@ pub(crate) struct RunState {
     pub(crate) files: Files,
     pub(crate) fuel: FuelGauge,
     pub(crate) clock: VirtualClock,
+    pub(crate) chance: Chance,
     pub(crate) stdio: Stdio,
     pub(crate) host: Arc<dyn RunHost>,
     pub(crate) job: Arc<Job>,
@@ -66,7 +64,6 @@ impl RunState {
         invocation: Invocation,
         blobs: Destination,
     ) -> Self {
-        let mut chance = ChaCha20Rng::from_seed(job.start.seed.0);
         let mut builder = WasiCtxBuilder::new();
         builder
             .args(&invocation.args)
@@ -75,13 +72,6 @@ impl RunState {
             .stdin(invocation.stdin)
             .stdout(stdio.stdout())
             .stderr(stdio.stderr())
-            // Each source has a stream of its own, so that reading one does not shift another.
-            .insecure_random_seed(
-                u128::from(chance.next_u64()) << 64 | u128::from(chance.next_u64()),
-            )
-            .insecure_random(source(&mut chance))
-            .secure_random(source(&mut chance))
-            .max_random_size(MAX_RANDOM_BYTES)
             .allow_blocking_current_thread(true)
             .allow_tcp(false)
             .allow_udp(false)
@@ -96,6 +86,7 @@ impl RunState {
             memory: MemoryBudget::new(job.limits.memory_bytes),
             files,
             clock: VirtualClock::new(job.start.base_time),
+            chance: Chance::new(&job.start.seed),
             fuel,
             stdio,
             host,
@@ -104,12 +95,6 @@ impl RunState {
             kept: Kept::default(),
         }
     }
-}
-
-fn source(chance: &mut ChaCha20Rng) -> ChaCha20Rng {
-    let mut seed = [0; 32];
-    chance.fill_bytes(&mut seed);
-    ChaCha20Rng::from_seed(seed)
 }
 
 impl WasiView for RunState {

@@ -37,7 +37,7 @@ impl Default for ServerConfig {
             https: false,
             max_json_bytes: 8 << 20,
             max_upload_bytes: 64 << 20,
-            max_uploads: 2,
+            max_uploads: 8,
             json_body_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(300),
             sse_keep_alive: Duration::from_secs(15),

@@ -17,7 +17,7 @@ use crate::body::read_wasm;
 use crate::call::{Call, Segment};
 use crate::cursor;
 use crate::openapi::{RefusedBody, RefusedQuery, RefusedState};
-use crate::problem::{Code, Problem};
+use crate::problem::{Code, Problem, WireFault};
 use crate::query::{Params, Query};
 use crate::reply::{Answer, Items, json, json_at, no_content};
 use crate::tasks::read::{DEFAULT_PAGE, MAX_PAGE};
@@ -176,7 +176,10 @@ pub(crate) async fn upload(call: Call<UploadParams>, request: Request) -> Answer
     let Call { app, caller, params, base } = call;
     // Before megabytes are read. The service checks again, with everything else.
     caller.require(Right::Upload)?;
-    let Some(name) = params.name else { return Err(Problem::internal("the name was not read")) };
+    let Some(name) = params.name else {
+        let rule = "must be 1 to 64 characters of [a-z0-9._-], the first a letter or digit";
+        return Err(Problem::invalid(vec![WireFault::parameter("name", rule)]));
+    };
     let waited = tokio::time::timeout(MAX_QUEUED, app.uploads.acquire()).await;
     let _permit = waited.map_err(|_| busy())?.map_err(Problem::internal)?;
     let wasm = read_wasm(request, app.upload_limits()).await?;

@@ -1,9 +1,11 @@
 //! The directories themselves, reached through capability handles.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 
@@ -36,18 +38,15 @@ impl Workspaces {
 
     /// Removes every workspace that an earlier process left behind, and says how many there were.
     ///
+    /// One that can't be removed stays for the next time: it must not keep anything from starting.
+    ///
     /// # Errors
-    /// When one can't be removed.
+    /// When the directory can't be read.
     pub fn collect_leftovers(&self) -> Result<usize, WorkspaceError> {
         let mut removed = 0;
         for entry in self.root.entries()? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                self.root.remove_dir_all(entry.file_name())?;
-            } else {
-                self.root.remove_file(entry.file_name())?;
-            }
-            removed += 1;
+            let name = entry?.file_name();
+            removed += usize::from(remove(&self.root, &name).is_ok());
         }
         Ok(removed)
     }
@@ -61,7 +60,7 @@ impl Workspaces {
                 changed.into_std().elapsed().is_ok_and(|elapsed| elapsed > age)
             });
             if old {
-                let _ = self.root.remove_dir_all(entry.file_name());
+                let _ = remove(&self.root, &entry.file_name());
             }
         }
     }
@@ -148,7 +147,56 @@ const NONBLOCK: i32 = 0o4000;
 impl Drop for Workspace {
     fn drop(&mut self) {
         // What can't be removed now is collected at the next start.
-        let _ = self.parent.remove_dir_all(&self.name);
+        let _ = remove(&self.parent, self.name.as_ref());
+    }
+}
+
+/// Removes an entry with all that is in it, whatever a guest made of it.
+///
+/// Directories may be nested deeper than there is stack or are handles. So each level is moved up to the
+/// first before it is emptied: no path is longer than two names, and a handful of handles is open.
+fn remove(parent: &Dir, name: &OsStr) -> io::Result<()> {
+    if !parent.symlink_metadata(name)?.is_dir() {
+        return parent.remove_file(name);
+    }
+    let top = parent.open_dir_nofollow(name)?;
+    let mut moved: u64 = 0;
+    loop {
+        let mut empty = true;
+        for entry in top.entries()? {
+            let entry = entry?;
+            empty = false;
+            if !entry.file_type()?.is_dir() {
+                top.remove_file(entry.file_name())?;
+                continue;
+            }
+            let inner = top.open_dir_nofollow(entry.file_name())?;
+            for below in inner.entries()? {
+                let below = below?;
+                if below.file_type()?.is_dir() {
+                    moved = move_up(&inner, &below.file_name(), &top, moved)?;
+                } else {
+                    inner.remove_file(below.file_name())?;
+                }
+            }
+            top.remove_dir(entry.file_name())?;
+        }
+        if empty {
+            drop(top);
+            return parent.remove_dir(name);
+        }
+    }
+}
+
+/// Moves a directory into another under a name that is free there; returns the number to go on from.
+fn move_up(from: &Dir, name: &OsStr, to: &Dir, mut number: u64) -> io::Result<u64> {
+    loop {
+        let free = format!(".errand-removed-{number}");
+        number += 1;
+        if to.symlink_metadata(&free).is_err() {
+            from.rename(name, to, free)?;
+            return Ok(number);
+        }
     }
 }
 
@@ -210,6 +258,20 @@ mod tests {
         let mut text = String::new();
         workspace.open_file("fine").unwrap().0.read_to_string(&mut text).unwrap();
         assert_eq!(text, "fine");
+    }
+
+    #[test]
+    fn directories_nested_deeper_than_any_stack_are_removed() {
+        let (root, workspaces) = workspaces();
+        let workspace = workspaces.create("deep").unwrap();
+        let mut dir = workspace.dir.try_clone().unwrap();
+        for _ in 0..20_000 {
+            dir.create_dir("d").unwrap();
+            dir.write("f", "f").unwrap();
+            dir = dir.open_dir("d").unwrap();
+        }
+        drop(workspace);
+        assert_eq!(std::fs::read_dir(root.path().join("ws")).unwrap().count(), 0);
     }
 
     #[test]

@@ -27,6 +27,13 @@ pub(super) enum Step {
     Said(String),
 }
 
+/// Makes a temporary directory: in memory where there is such a thing, as what a real disk does with a
+/// sync is beside the point here and takes its time.
+pub(super) fn scratch() -> tempfile::TempDir {
+    let made = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    made.expect("a temporary directory")
+}
+
 /// All that a process did, in order. Paths begin with `/`, the directory's own is empty.
 pub(super) struct Recording {
     steps: Vec<Step>,
@@ -51,7 +58,7 @@ impl Recording {
     }
 
     fn of(role: &str) -> Self {
-        let scratch = tempfile::tempdir().expect("a temporary directory");
+        let scratch = scratch();
         // The shim compares paths as text.
         let scratch_path = scratch.path().canonicalize().expect("it is there");
         let shim = build_shim(&scratch_path);
@@ -101,6 +108,10 @@ fn read(mut bytes: &[u8], dir: &str) -> Vec<Step> {
         let a = i64::from_ne_bytes(head[5..13].try_into().expect("8 bytes"));
         let path_len = u32::from_ne_bytes(head[13..17].try_into().expect("4 bytes")) as usize;
         let data_len = u32::from_ne_bytes(head[17..].try_into().expect("4 bytes")) as usize;
+        // The process may have ended while one of its threads was being recorded.
+        if rest.len() < path_len + data_len {
+            break;
+        }
         let (path, rest) = rest.split_at(path_len);
         let (data, rest) = rest.split_at(data_len);
         bytes = rest;

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::disk::{Chance, Disk};
-use super::recording::{Recording, Step};
+use super::recording::{Recording, Step, scratch};
 use super::survey::points;
 use super::workload::say;
 
@@ -36,7 +36,10 @@ pub(super) fn run() {
         for _ in 0..8 {
             let key = chance.below(KEYS);
             let size = 100 + chance.below(1_500);
-            batch.insert(&(key as u32).to_be_bytes(), [&group.to_be_bytes()[..], &vec![7; size]].concat());
+            batch.insert(
+                &(key as u32).to_be_bytes(),
+                [&group.to_be_bytes()[..], &vec![7; size]].concat(),
+            );
             keys.push(key.to_string());
         }
         db.apply_batch(batch).expect("it is taken");
@@ -76,7 +79,7 @@ pub(super) fn survey(recording: &Recording, states: usize) -> Findings {
             expected.extend(words.map(|key| (key as u32, group)));
         }
         for _ in 0..points.get(&at).copied().unwrap_or(0) {
-            let dir = tempfile::tempdir().expect("a temporary directory");
+            let dir = scratch();
             let fates = chance.fates();
             disk.crash(fates, &mut chance, dir.path());
             findings.states += 1;
@@ -114,11 +117,14 @@ fn look(dir: &Path, expected: &HashMap<u32, u64>) -> Result<(), Problem> {
     let db = match receiver.recv_timeout(PATIENCE) {
         Ok(Ok(db)) => db,
         Ok(Err(error)) => return Err(Problem::Unopened(error.to_string())),
-        Err(mpsc::RecvTimeoutError::Disconnected) => return Err(Problem::Unopened("it panicked".into())),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            return Err(Problem::Unopened("it panicked".into()));
+        }
         Err(mpsc::RecvTimeoutError::Timeout) => return Err(Problem::Hung),
     };
     for (key, group) in expected {
-        let found = db.get(key.to_be_bytes()).map_err(|error| Problem::Unopened(error.to_string()))?;
+        let found =
+            db.get(key.to_be_bytes()).map_err(|error| Problem::Unopened(error.to_string()))?;
         let found = found.and_then(|value| Some(u64::from_be_bytes(*value.first_chunk()?)));
         if found.is_none_or(|found| found < *group) {
             let text = format!("key {key} is of group {found:?}, was acknowledged in {group}");

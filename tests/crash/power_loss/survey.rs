@@ -8,7 +8,7 @@ use errand_core::{Status, Store, TaskId};
 use errand_store::{SledOptions, SledStore, Trust};
 
 use super::disk::{Chance, Disk};
-use super::recording::{Recording, Step};
+use super::recording::{Recording, Step, scratch};
 use super::workload;
 
 /// What is wrong with what came back.
@@ -66,7 +66,7 @@ impl Survey {
                 survey.acknowledged += usize::from(!workload::acknowledged_by(line).is_empty());
             }
             for _ in 0..points.get(&at).copied().unwrap_or(0) {
-                let dir = tempfile::tempdir().expect("a temporary directory");
+                let dir = scratch();
                 let fates = chance.fates();
                 disk.crash(fates, &mut chance, dir.path());
                 survey.states += 1;
@@ -137,7 +137,9 @@ impl Expected {
                 }
                 Some(task) if task.version < *version => {
                     let is = task.version;
-                    return Err(Loss::Lost(format!("{id} is at {is}, was acknowledged at {version}")));
+                    return Err(Loss::Lost(format!(
+                        "{id} is at {is}, was acknowledged at {version}"
+                    )));
                 }
                 Some(task) => {
                     let events = store.events(*id, 0, usize::MAX).await.map_err(torn)?;

@@ -101,7 +101,8 @@ pub(super) fn run(syncing: Syncing) {
 async fn work(store: &SledStore, stream: u64) {
     let mut done: Vec<Task> = Vec::new();
     for round in 0..ROUNDS {
-        let batch: Vec<NewTask> = (0..[1, 1, 2, 5][round as usize % 4]).map(|_| new(stream)).collect();
+        let batch: Vec<NewTask> =
+            (0..[1, 1, 2, 5][round as usize % 4]).map(|_| new(stream)).collect();
         let ids = join(batch.iter().map(|task| task.id));
         say(&format!("submitting {ids}"));
         store.submit(batch).await.expect("it is stored");

@@ -5,7 +5,7 @@
       (func (param "done" u64) (param "total" (option u64)) (param "message" (option string))))))
   (core module $memory (memory (export "memory") 17))
   (core instance $memory (instantiate $memory))
-  (core func $report (canon lower (func $progress "report") (memory $memory "memory")))
+  (core func $report (canon lower (func $progress "report") (memory (core memory $memory "memory"))))
   (core module $main
     (import "host" "report" (func $report (param i64 i32 i64 i32 i32 i32)))
     (func (export "run") (result i32)

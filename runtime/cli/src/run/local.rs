@@ -77,6 +77,8 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     let (terminal, painter) = Terminal::start(limits.fuel);
     let ended = runtime.block_on(async {
         tokio::select! {
+            // First, so that the signals are caught before the program makes anything.
+            biased;
             // Dropping the run stops the guest and removes its workspace.
             signal = interrupted() => Err(signal),
             outcome = engine.run_local(job, terminal.clone(), local) => Ok(outcome),

@@ -60,7 +60,8 @@ fn carry_out(order: &Order) -> Answer {
             Ok(()) => Answer::Admitted(Box::new(profile)),
             Err(error) => Answer::Failed(format!("write the compiled form: {error}")),
         },
-        Err(why) => Answer::Refused(why),
+        Err(Refusal::Wrong(why)) => Answer::Refused(why),
+        Err(Refusal::Unsupported(what)) => Answer::Unsupported(what),
     }
 }
 
@@ -70,7 +71,21 @@ fn keep(order: &Order, profile: &ExecutorProfile, component: &Component) -> std:
     compiled::write(&order.profile, &serde_json::to_vec(profile)?)
 }
 
-fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), String> {
+/// Why a wasm is not admitted.
+enum Refusal {
+    /// It can't be used.
+    Wrong(String),
+    /// A later version may take it.
+    Unsupported(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Wrong(why)
+    }
+}
+
+fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), Refusal> {
     let adapted;
     let bytes = match inspect::sniff(wasm)? {
         inspect::Form::Component => wasm,
@@ -84,9 +99,9 @@ fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), S
     inspect::fits(&component)?;
     let kind = inspect::kind(engine, &component)?;
     if kind == ExecutorKind::Functions {
-        return Err("unsupported: it exports typed functions, which this version does not call \
-                    yet; it is neither an `errand:task/executor` nor a program"
-            .into());
+        return Err(Refusal::Unsupported(
+            "calling typed functions, which is all that this component exports".into(),
+        ));
     }
     let linker = host::linker(engine).map_err(|error| format!("{error:#}"))?;
     let loaded = prepare(&linker, &component, kind).map_err(|error| format!("{error:#}"))?;
@@ -203,6 +218,8 @@ fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<R
     let mut store = Store::try_new(engine, state)?;
     store.limiter(|state| &mut state.memory);
     store.set_fuel(limits.fuel)?;
+    // Nothing ticks here: fuel and the process's limits bound it.
+    store.set_epoch_deadline(u64::MAX >> 1);
     Ok(store)
 }
 

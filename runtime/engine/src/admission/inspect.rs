@@ -5,7 +5,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 
-use crate::config::{MAX_MEMORY_BYTES, PARTS_PER_COMPONENT, TABLE_ELEMENTS};
+use crate::config::{
+    MAX_MEMORY_BYTES, MEMORIES_PER_COMPONENT, PARTS_PER_COMPONENT, TABLE_ELEMENTS,
+};
 
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -68,10 +70,10 @@ pub(super) fn fits(component: &Component) -> Result<(), String> {
     let Some(needs) = component.resources_required() else {
         return Err("it imports core modules, which nothing provides".into());
     };
-    let parts = PARTS_PER_COMPONENT;
-    if needs.num_memories > parts || needs.num_tables > parts {
+    if needs.num_memories > MEMORIES_PER_COMPONENT || needs.num_tables > PARTS_PER_COMPONENT {
         return Err(format!(
-            "it has {} memories and {} tables; at most {parts} of each are allowed",
+            "it has {} memories and {} tables; at most {MEMORIES_PER_COMPONENT} and \
+             {PARTS_PER_COMPONENT} are allowed",
             needs.num_memories, needs.num_tables
         ));
     }

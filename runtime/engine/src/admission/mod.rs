@@ -56,6 +56,7 @@ struct Order {
 enum Answer {
     Admitted(Box<ExecutorProfile>),
     Refused(String),
+    Unsupported(String),
     Failed(String),
 }
 
@@ -85,6 +86,7 @@ impl Admission {
             Ok(answer) => match answer? {
                 Answer::Admitted(profile) => Ok(*profile),
                 Answer::Refused(why) => Err(AdmissionError::Refused(why)),
+                Answer::Unsupported(what) => Err(AdmissionError::Unsupported(what)),
                 Answer::Failed(why) => Err(AdmissionError::Internal(why)),
             },
             Err(_) => Err(AdmissionError::Refused(format!(

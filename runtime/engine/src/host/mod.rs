@@ -11,6 +11,7 @@ mod context;
 pub(crate) mod filesystem;
 pub(crate) mod http;
 mod progress;
+pub(crate) mod random;
 mod signals;
 pub(crate) mod stdio;
 mod timers;
@@ -33,9 +34,11 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-    // Clocks and files are our own: theirs would follow the host's time and know no quota.
+    // Clocks, chance and files are our own: theirs would follow the host, charge nothing and know no
+    // quota.
     linker.allow_shadowing(true);
     clocks::add_to_linker(&mut linker)?;
+    random::add_to_linker(&mut linker)?;
     filesystem::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
 

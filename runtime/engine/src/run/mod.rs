@@ -10,10 +10,11 @@ use bytes::Bytes;
 use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
 use errand_workspace::{Globs, Workspaces};
 use serde_json::Value;
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Store, UpdateDeadline};
 
 use crate::config::YIELD_FUEL;
 use crate::ended::{Ended, outcome_of};
+use crate::epoch::Ticker;
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
 use crate::host::filesystem::{Files, SeedFile};
@@ -27,6 +28,7 @@ const HOST_CALL_BYTES: usize = 64 << 20;
 /// What a run needs besides its job.
 pub(crate) struct Surroundings {
     pub(crate) engine: Engine,
+    pub(crate) ticker: Ticker,
     pub(crate) workspaces: Option<Arc<Workspaces>>,
     pub(crate) blobs: Destination,
 }
@@ -51,6 +53,7 @@ pub(crate) async fn run(
     host: Arc<dyn RunHost>,
     local: Local,
 ) -> Outcome {
+    let _ticking = around.ticker.ticking();
     let job = Arc::new(job);
     let fuel = FuelGauge::new(job.limits.fuel, host.clone());
     let stdin = match local.inherit_stdin {
@@ -126,6 +129,11 @@ impl Run {
             store.limiter(|state| &mut state.memory);
             store.set_fuel(job.limits.fuel)?;
             store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
+            store.set_epoch_deadline(1);
+            store.epoch_deadline_callback(|store| {
+                store.data().fuel.epoch_yield();
+                Ok(UpdateDeadline::Yield(1))
+            });
             store.set_hostcall_fuel(HOST_CALL_BYTES);
             Ok(store)
         };

@@ -236,6 +236,7 @@ impl From<AdmissionError> for ServiceError {
             AdmissionError::Refused(reason) => {
                 Self::Invalid { faults: vec![Fault::new("", reason)] }
             }
+            AdmissionError::Unsupported(what) => Self::Unsupported { what },
             AdmissionError::Internal(_) => Self::internal(error),
         }
     }
