@@ -43,7 +43,8 @@ impl Connection {
         self.buffer.clear();
         while find(&self.buffer, mark).is_none() {
             let read = self.stream.read_buf(&mut self.buffer).await.expect("the server answers");
-            assert!(read > 0, "the stream ended: {}", String::from_utf8_lossy(&self.buffer));
+            let ended = String::from_utf8_lossy(&self.buffer);
+            assert!(read > 0 || find(&self.buffer, mark).is_some(), "the stream ended: {ended}");
         }
     }
 }

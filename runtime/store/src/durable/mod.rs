@@ -16,7 +16,7 @@ mod options;
 mod verify;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use errand_core::StoreError;
@@ -32,6 +32,7 @@ pub use verify::Finding;
 pub struct SledStore {
     embedded: Embedded,
     blobs: DirBlobs,
+    journal: PathBuf,
     /// Released when the writer has let go of it too.
     _lock: Arc<File>,
 }
@@ -54,7 +55,7 @@ impl SledStore {
     /// ```
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, OpenError> {
         let open::Opened { embedded, blobs, lock } = open::open(dir, &options)?;
-        Ok(Self { embedded, blobs, _lock: lock })
+        Ok(Self { embedded, blobs, journal: dir.join(open::JOURNAL), _lock: lock })
     }
 
     /// Returns the blobs that lie beside the tasks.
@@ -85,7 +86,8 @@ impl SledStore {
     pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         self.embedded.writer.shared.health.check()?;
         let (view, blobs) = (self.embedded.view.clone(), self.blobs.clone());
-        off_thread(move || verify::verify(&view, &blobs)).await
+        let journal = self.journal.clone();
+        off_thread(move || verify::verify(&view, &blobs, &journal)).await
     }
 }
 

@@ -1,12 +1,14 @@
 //! Checking all that is stored against itself, for `errand doctor`.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use errand_core::{Event, Status, StoreError, Task, TaskId};
 
 use crate::blobs::DirBlobs;
 use crate::codec::series::{self, Counts};
 use crate::codec::{event, keys, task};
+use crate::journal;
 use crate::read::View;
 use crate::state::Place;
 
@@ -26,8 +28,15 @@ struct Check<'a> {
 }
 
 /// Goes over everything.
-pub(super) fn verify(view: &View, blobs: &DirBlobs) -> Result<Vec<Finding>, StoreError> {
+pub(super) fn verify(
+    view: &View,
+    blobs: &DirBlobs,
+    journal: &Path,
+) -> Result<Vec<Finding>, StoreError> {
     let mut check = Check { view, findings: Vec::new(), counted: HashMap::new() };
+    if let Err(error) = journal::check(journal) {
+        check.found("the journal", error);
+    }
     check.tasks()?;
     check.index()?;
     check.counts()?;
@@ -69,7 +78,8 @@ impl Check<'_> {
                 return Err(StoreError::Corrupt("a part of its log is in the wrong place".into()));
             }
             for event in events {
-                task.apply(&view.whole(id, event)?)?;
+                let event = view.whole(id, event)?.ok_or(StoreError::NotFound(id))?;
+                task.apply(&event)?;
             }
         }
         Ok(task)

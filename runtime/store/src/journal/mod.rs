@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use errand_core::StoreError;
 
-pub(crate) use replay::{Replayed, replay};
+pub(crate) use replay::{Replayed, check, replay};
 pub(crate) use snapshot::{load_newest as load_newest_snapshot, write as write_snapshot};
 
 use crate::kv::Batch;

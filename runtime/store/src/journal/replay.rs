@@ -79,6 +79,25 @@ pub(crate) fn replay(
     Ok(replayed)
 }
 
+/// Reads every frame that is there, changing nothing.
+///
+/// # Errors
+/// As [`replay`], and where a segment that others follow, or that was closed, has a damaged end.
+pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
+    let segments = segment::list(dir)?;
+    let Some((first, _)) = segments.first() else { return Ok(()) };
+    let replayed = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
+    // What is behind the last good frame is room taken in advance, or a frame that is damaged.
+    if let Some((path, end)) = &replayed.last_segment {
+        let bytes = fs::read(path).map_err(failure::at("read", path))?;
+        let end = usize::try_from(*end).unwrap_or(bytes.len());
+        if bytes.get(end..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0)) {
+            return Err(damaged(path, end, replayed.last_lsn + 1));
+        }
+    }
+    Ok(())
+}
+
 /// Goes over the frames of a segment; returns where the good ones end.
 fn read_segment(
     bytes: &[u8],

@@ -42,7 +42,10 @@ impl View {
                     return self.hole(id, next);
                 }
                 next += 1;
-                events.push(self.whole(id, event)?);
+                match self.whole(id, event)? {
+                    Some(event) => events.push(event),
+                    None => return Ok(events),
+                }
             }
         }
         Ok(events)
@@ -69,13 +72,16 @@ impl View {
         }
     }
 
-    /// Puts back what is stored once in the record.
-    pub(crate) fn whole(&self, id: TaskId, mut event: Event) -> Result<Event, StoreError> {
+    /// Puts back what is stored once in the record. Nothing where the record is not there yet: a reader
+    /// may find a part of what is being applied.
+    pub(crate) fn whole(&self, id: TaskId, mut event: Event) -> Result<Option<Event>, StoreError> {
         if let EventBody::Completed { output } = &mut event.body {
-            *output =
-                task::read_output(&*self.kv, &*self.blobs, id)?.ok_or(StoreError::NotFound(id))?;
+            match task::read_output(&*self.kv, &*self.blobs, id)? {
+                Some(there) => *output = there,
+                None => return Ok(None),
+            }
         }
-        Ok(event)
+        Ok(Some(event))
     }
 
     /// Returns the artifacts that the log has published, by path; the last of each path.
