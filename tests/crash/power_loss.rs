@@ -29,7 +29,7 @@ use survey::Survey;
 fn every_acknowledged_task_survives_a_loss_of_power() {
     let recording = Recording::of_store(workload::Syncing::Full);
     let survey = Survey::of(&recording, Trust::IfClosed, states());
-    println!("{survey}");
+    eprintln!("{survey}");
     assert!(survey.acknowledged > 300, "the workload must acknowledge something to lose");
     assert!(survey.losses() == 0, "{survey}");
 }
@@ -38,7 +38,7 @@ fn every_acknowledged_task_survives_a_loss_of_power() {
 fn the_survey_finds_the_loss_when_nothing_is_synced() {
     let recording = Recording::of_store(workload::Syncing::Never);
     let survey = Survey::of(&recording, Trust::IfClosed, states() / 3);
-    println!("{survey}");
+    eprintln!("{survey}");
     assert!(survey.losses() > survey.states / 4, "the survey can't find a loss: {survey}");
 }
 
@@ -76,12 +76,12 @@ fn each_write_is_synced_before_it_is_acknowledged() {
 #[ignore = "measures sled, not Errand; its numbers are in docs/power-loss.md"]
 fn what_sled_alone_would_lose() {
     let recording = Recording::of_store(workload::Syncing::Full);
-    println!(
+    eprintln!(
         "sled believed, under the journal: {}",
         Survey::of(&recording, Trust::Always, states())
     );
     let recording = Recording::of_sled();
-    println!("sled alone: {}", sled_alone::survey(&recording, states()));
+    eprintln!("sled alone: {}", sled_alone::survey(&recording, states()));
 }
 
 /// The process that is recorded. Does nothing unless it was started for that.

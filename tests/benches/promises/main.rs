@@ -5,7 +5,7 @@
 
 mod connection;
 #[path = "../../harness/mod.rs"]
-#[expect(dead_code, reason = "the tests use more of it")]
+#[expect(dead_code, unused_imports, reason = "the tests use more of it")]
 mod harness;
 mod latency;
 mod processes;
@@ -14,11 +14,14 @@ mod throughput;
 
 use report::{Figure, Report};
 
+/// Something to measure.
+type Measurement = fn() -> Vec<Figure>;
+
 fn main() {
     // `cargo bench` passes `--bench`.
     let wanted: Vec<String> =
         std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
-    let measurements: [(&str, fn() -> Vec<Figure>); 5] = [
+    let measurements: [(&str, Measurement); 5] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("python", latency::python_result),

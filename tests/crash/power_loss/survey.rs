@@ -72,7 +72,7 @@ impl Survey {
                 survey.states += 1;
                 if let Err(loss) = expected.look(dir.path(), trust) {
                     if let Some(keep) = std::env::var_os("ERRAND_POWER_LOSS_KEEP") {
-                        println!("step {at} {fates:?}: {loss:?} is kept in {keep:?}");
+                        eprintln!("step {at} {fates:?}: {loss:?} is kept in {keep:?}");
                         std::fs::rename(dir.keep(), keep).expect("the disk can be kept");
                     }
                     survey.losses.push((at, loss));
