@@ -48,7 +48,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts an engine and removes what an earlier process left in its workspaces.
+    /// Starts an engine. What an earlier process left stays until [`Engine::collect_leftovers`].
     ///
     /// # Errors
     /// When a directory can't be made or wasmtime can't be configured on this machine.
@@ -88,7 +88,7 @@ impl Engine {
     /// Call it only where no other process uses the directory.
     ///
     /// # Errors
-    /// When one can't be removed.
+    /// When the directory can't be read; a workspace that can't be removed stays for the next time.
     pub fn collect_leftovers(&self) -> Result<usize, EngineError> {
         match &self.around.workspaces {
             Some(workspaces) => {
