@@ -20,10 +20,14 @@ mod survey;
 #[path = "power_loss/workload.rs"]
 mod workload;
 
+use errand_core::TaskId;
 use errand_store::Trust;
+use serde_json::{Value, json};
 
 use recording::{Recording, Step};
 use survey::Survey;
+
+use crate::harness::plugin;
 
 #[test]
 fn every_acknowledged_task_survives_a_loss_of_power() {
@@ -50,25 +54,60 @@ fn each_write_is_synced_before_it_is_acknowledged() {
     for (at, step) in steps.iter().enumerate() {
         let Step::Said(line) = step else { continue };
         for id in workload::acknowledged_by(line) {
-            let bytes = id.to_bytes();
-            let holds = |data: &[u8]| data.windows(16).any(|window| window == bytes);
-            let write = steps[..at].iter().enumerate().rev().find_map(|(at, step)| match step {
-                Step::Write { file, data, .. }
-                    if file.starts_with("/journal/journal-") && holds(data) =>
-                {
-                    Some((at, file))
-                }
-                _ => None,
-            });
-            let (written, journal) = write.expect("what is acknowledged is in the journal");
-            let synced = steps[written..at]
-                .iter()
-                .any(|step| matches!(step, Step::Sync { file } if file == journal));
-            assert!(synced, "{line:?} was said before {journal} was synced");
+            assert!(is_synced(&steps[..at], id), "{line:?} was said before it was synced");
             checked += 1;
         }
     }
     assert!(checked > 300, "only {checked} acknowledgements");
+}
+
+#[test]
+fn a_submission_is_synced_before_its_202_leaves() {
+    const SUBMISSIONS: usize = 40;
+    let recording = Recording::of_server(|server| {
+        let operator = server.operator();
+        operator.upload("noop", &plugin("test/noop")).expect(201);
+        // Nothing else writes then: each sync is a submission's.
+        operator.post("/v1/queue/pause", &json!({})).expect(200);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let agent = server.agent();
+                scope.spawn(move || {
+                    for _ in 0..SUBMISSIONS / 4 {
+                        agent.post("/v1/tasks", &json!({"executor": "noop", "input": {}})).expect(202);
+                    }
+                });
+            }
+        });
+    });
+    let steps = recording.steps();
+    let mut checked = 0;
+    for (at, step) in steps.iter().enumerate() {
+        let Step::Answered(answer) = step else { continue };
+        let Some((head, body)) = answer.split_once("\r\n\r\n") else { continue };
+        if !head.starts_with("HTTP/1.1 202 ") {
+            continue;
+        }
+        let task: Value = serde_json::from_str(body).expect("a 202 holds the task");
+        let id = task["id"].as_str().and_then(|id| id.parse().ok()).expect("it has an id");
+        assert!(is_synced(&steps[..at], id), "the 202 of {id} left before it was synced");
+        checked += 1;
+    }
+    assert_eq!(checked, SUBMISSIONS, "each submission is answered by a 202");
+}
+
+/// Whether the last write of the journal that names a task was followed by a sync.
+fn is_synced(steps: &[Step], id: TaskId) -> bool {
+    let bytes = id.to_bytes();
+    let holds = |data: &[u8]| data.windows(16).any(|window| window == bytes);
+    let write = steps.iter().enumerate().rev().find_map(|(at, step)| match step {
+        Step::Write { file, data, .. } if file.starts_with("/journal/journal-") && holds(data) => {
+            Some((at, file))
+        }
+        _ => None,
+    });
+    let (written, journal) = write.expect("what is acknowledged is in the journal");
+    steps[written..].iter().any(|step| matches!(step, Step::Sync { file } if file == journal))
 }
 
 /// Not a requirement, a finding: what would come of it if sled's own recovery were believed.

@@ -1,5 +1,6 @@
-/* Records what a process does to the files below one directory, and what it says on stdout, in one
- * order: preloaded (LD_PRELOAD) into the workload of power_loss.rs, which reads the recording.
+/* Records what a process does to the files below one directory, what it says on stdout, and what it answers
+ * over HTTP, in one order: preloaded (LD_PRELOAD) into the workload of power_loss.rs or into a server, whose
+ * recording power_loss.rs reads.
  *
  * RECORD_DIR: the directory. RECORD_LOG: where the recording goes, outside of it.
  *
@@ -17,12 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { OPEN = 1, CLOSE, DUP, WRITE, TRUNCATE, SYNC, SYNC_RANGE, RENAME, UNLINK, MKDIR, RMDIR, SAID };
+enum { OPEN = 1, CLOSE, DUP, WRITE, TRUNCATE, SYNC, SYNC_RANGE, RENAME, UNLINK, MKDIR, RMDIR, SAID, ANSWERED };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -168,8 +170,36 @@ static void written(int fd, int64_t offset, const void *data, ssize_t len) {
     if (len > 0) record(WRITE, fd, offset, NULL, data, len);
 }
 
+/* An answer over HTTP/1.1 is recorded from its first byte on, before it leaves: whoever gets it has it later. */
+static void answering(int fd, const struct iovec *parts, int count) {
+    static char answer[1 << 16];
+    size_t len = 0;
+    if (is_watched(fd) || !count || parts[0].iov_len < 9 || memcmp(parts[0].iov_base, "HTTP/1.1 ", 9)) return;
+    for (int i = 0; i < count; i++) {
+        size_t part = parts[i].iov_len < sizeof answer - len ? parts[i].iov_len : sizeof answer - len;
+        memcpy(answer + len, parts[i].iov_base, part);
+        len += part;
+    }
+    record(ANSWERED, fd, 0, NULL, answer, len);
+}
+
+ssize_t send(int fd, const void *data, size_t len, int flags) {
+    enter();
+    answering(fd, &(struct iovec){(void *)data, len}, 1);
+    leave();
+    return REAL(send)(fd, data, len, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    enter();
+    answering(fd, message->msg_iov, message->msg_iovlen);
+    leave();
+    return REAL(sendmsg)(fd, message, flags);
+}
+
 ssize_t write(int fd, const void *data, size_t len) {
     enter();
+    answering(fd, &(struct iovec){(void *)data, len}, 1);
     ssize_t result = REAL(write)(fd, data, len);
     if (fd == 1 && result > 0) record(SAID, fd, 0, NULL, data, result);
     if (is_watched(fd)) written(fd, lseek(fd, 0, SEEK_CUR) - result, data, result);
@@ -200,6 +230,7 @@ static void vector_written(int fd, int64_t offset, const struct iovec *parts, in
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     enter();
+    answering(fd, parts, count);
     ssize_t result = REAL(writev)(fd, parts, count);
     if (is_watched(fd)) vector_written(fd, lseek(fd, 0, SEEK_CUR) - result, parts, count, result);
     else if (fd == 1) vector_written(fd, 0, parts, count, result);

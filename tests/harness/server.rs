@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -30,9 +30,15 @@ impl Server {
 
     /// Starts a server on a data directory.
     pub(crate) fn start_on(data: TempDir, flags: &[&str]) -> Self {
+        Self::start_in(data, |server| _ = server.args(flags))
+    }
+
+    /// Starts a server on a data directory, with what `prepare` adds to its command.
+    pub(crate) fn start_in(data: TempDir, prepare: impl FnOnce(&mut Command)) -> Self {
         let path = data.path().to_str().expect("a temporary path is text").to_owned();
-        let mut child = errand(&["serve", "--data", &path])
-            .args(flags)
+        let mut server = errand(&["serve", "--data", &path]);
+        prepare(&mut server);
+        let mut child = server
             // A flag overrules it.
             .env("ERRAND_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
@@ -81,7 +87,7 @@ impl Server {
     }
 
     /// Calls the binary against this server.
-    pub(crate) fn command(&self, args: &[&str]) -> std::process::Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = errand(args);
         command.env("ERRAND_DATA", self.data());
         command

@@ -86,7 +86,7 @@ impl Disk {
                 }
             }
             Step::Remove { path } => self.name(path, None),
-            Step::Said(_) => {}
+            Step::Said(_) | Step::Answered(_) => {}
         }
     }
 

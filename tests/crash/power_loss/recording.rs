@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::workload::Syncing;
+use crate::harness::Server;
 
 /// One thing that the recorded process did.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Step {
     Remove { path: String },
     /// A line was said on standard output.
     Said(String),
+    /// An answer over HTTP, head and body, was about to leave.
+    Answered(String),
 }
 
 /// Makes a temporary directory: in memory where there is such a thing, as what a real disk does with a
@@ -51,6 +54,26 @@ impl Recording {
     /// Records the workload on sled alone.
     pub(super) fn of_sled() -> Self {
         Self::of("sled")
+    }
+
+    /// Records a server while `work` uses it, until it is stopped.
+    pub(super) fn of_server(work: impl FnOnce(&Server)) -> Self {
+        let scratch = scratch();
+        let scratch_path = scratch.path().canonicalize().expect("it is there");
+        let (shim, log) = (build_shim(&scratch_path), scratch_path.join("recording"));
+        let data = tempfile::tempdir_in(&scratch_path).expect("a directory");
+        let store = data.path().join("store");
+        let server = Server::start_in(data, |server| {
+            server
+                .env("RECORD_DIR", &store)
+                .env("RECORD_LOG", &log)
+                .env("LD_PRELOAD", shim);
+        });
+        work(&server);
+        let (ended, _data) = server.stop();
+        assert!(ended.success(), "the server ended with {ended}");
+        let bytes = std::fs::read(&log).expect("a recording");
+        Self { steps: read(&bytes, store.to_str().expect("a path of ours")) }
     }
 
     pub(super) fn steps(&self) -> &[Step] {
@@ -163,6 +186,7 @@ fn read(mut bytes: &[u8], dir: &str) -> Vec<Step> {
                     said = rest.to_owned();
                 }
             }
+            13 => steps.push(Step::Answered(String::from_utf8_lossy(data).into_owned())),
             other => panic!("record {other} is not known"),
         }
     }

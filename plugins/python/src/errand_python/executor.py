@@ -43,6 +43,19 @@ def install() -> None:
     os._exit = sys.exit
 
 
+def rehearse() -> None:
+    """Runs small programs at build: caches are in the snapshot then, and each run finds them warm.
+
+    CPython notes at first use where it finds names and attributes, and which form of an instruction fits.
+    """
+    for _ in range(16):
+        run(json.dumps({"code": "import sys\nprint(1)\nresult = {'a': [1]}"}))
+    for tee in (_stdout, _stderr):
+        tee.forget()
+    errand.input = None
+    _main.__dict__.clear()
+
+
 def run(text: str) -> str:
     """Runs one task and returns its output as JSON text."""
     wake()

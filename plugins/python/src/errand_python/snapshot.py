@@ -51,6 +51,7 @@ def seal() -> None:
 
     executor.install()
     _import_bindings()
+    executor.rehearse()
     tracebacks.hide(sys.modules["app"].__file__, sys.modules["errand"].__path__[0] + "/")
 
     # There is no /tmp. Set, it need not be searched for.

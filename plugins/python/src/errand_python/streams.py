@@ -25,6 +25,10 @@ class Tee(io.RawIOBase):
         self.name = name
         self.mode = "wb"
         self._descriptor = descriptor
+        self.forget()
+
+    def forget(self) -> None:
+        """Starts anew: nothing has been written."""
         self._kept: list[bytes] = []
         self._room = KEPT_BYTES
         self._written = 0
