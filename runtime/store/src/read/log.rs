@@ -109,3 +109,91 @@ impl View {
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use errand_core::{
+        Append, Claim, Digest, Draft, ExecutorName, ExecutorRef, Guard, Limits, Namespace, NewTask,
+        Principal, Retry, Store, Submission, UnixMillis, WorkerId, WorkspaceSource,
+    };
+    use serde_json::json;
+
+    use super::*;
+    use crate::blobs::MemoryBlobs;
+    use crate::embedded::assemble;
+    use crate::kv::{Batch, Kv, MemoryKv, Read};
+    use crate::state::State;
+    use crate::state::load::Miscount;
+    use crate::writer::NoLog;
+
+    #[tokio::test]
+    async fn a_reader_sees_no_completion_before_its_output() {
+        let kv = Arc::new(MemoryKv::default());
+        let blobs = Arc::new(MemoryBlobs::default());
+        let state = State::load(kv.clone(), blobs.clone(), 10, Miscount::Refuse).unwrap();
+        let store = assemble(state, kv.clone(), blobs, Box::new(NoLog)).unwrap();
+        let id = TaskId::from_parts(1, 1);
+        store.submit(vec![task(id)]).await.unwrap();
+        let worker = WorkerId::new("worker").unwrap();
+        let (now, lease_until) = (UnixMillis(1), UnixMillis(u64::MAX));
+        let claim = Claim { worker: worker.clone(), max: 1, now, lease_until };
+        let guard = Guard::Lease(store.claim(claim).await.unwrap().items[0].epoch);
+        let append = async |body| {
+            let by = Principal::new("worker").unwrap();
+            let drafts = vec![Draft { at: UnixMillis(2), by, progress: None, body }];
+            store.append(Append { task: id, guard, drafts, attempt_start: None }).await.unwrap();
+        };
+        append(EventBody::Started { run: 1, worker, engine: "engine".into() }).await;
+        let before = kv.get(&keys::live(id)).unwrap().unwrap();
+        append(EventBody::Completed { output: Arc::new(json!("done")) }).await;
+        let after = kv.get(&keys::live(id)).unwrap().unwrap();
+
+        // What a reader finds while the batch is applied key by key: the log's, and not yet the record's.
+        let set = |value| {
+            let mut batch = Batch::default();
+            batch.put(&keys::live(id), value);
+            kv.apply(&batch, 0).unwrap();
+        };
+        set(before);
+        let half = store.events(id, 0, 10).await.unwrap();
+        assert_eq!(half.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+        set(after);
+        let whole = store.events(id, 0, 10).await.unwrap();
+        let output = Arc::new(json!("done"));
+        assert_eq!(whole[2].body, EventBody::Completed { output });
+    }
+
+    fn task(id: TaskId) -> NewTask {
+        let submission = Submission {
+            namespace: Namespace::default(),
+            executor: ExecutorRef {
+                name: ExecutorName::new("python").unwrap(),
+                digest: Digest::of(b"python"),
+            },
+            function: None,
+            input: Arc::new(json!({})),
+            workspace: WorkspaceSource::Empty,
+            labels: Default::default(),
+            priority: 0,
+            idempotency_key: None,
+            delay_ms: 0,
+            parent_id: None,
+            context_id: None,
+            limits: Limits::default(),
+            retry: Retry::default(),
+            artifacts: Vec::new(),
+            notify: Vec::new(),
+        };
+        let submitted = Event {
+            seq: 1,
+            at: UnixMillis(1),
+            by: Principal::new("agent").unwrap(),
+            attempt: 1,
+            progress: None,
+            body: EventBody::Submitted(Box::new(submission)),
+        };
+        NewTask { id, submitted, idempotency: None }
+    }
+}
