@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build plugins run serve test unit lint fmt bench clean
+.PHONY: help build plugins run serve test unit lint fmt bench compare clean
 
 CARGO ?= cargo
 ERRAND := target/release/errand
@@ -38,8 +38,17 @@ fmt: ## Formats the code.
 	$(CARGO) fmt --all
 	@cd plugins && $(CARGO) fmt --all
 
-bench: build plugins ## Measures what Errand promises, and prints it as a table.
-	$(CARGO) bench --locked --package errand-tests --profile release
+# Of the whole workspace, so that dependencies have the features that they were built with before.
+BENCH := $(CARGO) bench --locked --workspace --profile release
+ENGINE_FIGURES := $(CURDIR)/target/bench/engine.jsonl
+
+bench: build plugins ## Measures what Errand promises, and prints it as a table; keeps it in target/bench.
+	@mkdir -p target/bench
+	$(BENCH) --bench engine -- $(CURDIR)/target/plugins/test/noop.wasm > $(ENGINE_FIGURES)
+	$(BENCH) --bench promises -- include=$(ENGINE_FIGURES)
+
+compare: ## Compares two runs of `make bench`: make compare A=COMMIT B=COMMIT.
+	$(BENCH) --bench promises -- compare $(A) $(B)
 
 clean: ## Removes everything that was built.
 	rm -rf target

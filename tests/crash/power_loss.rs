@@ -74,7 +74,9 @@ fn a_submission_is_synced_before_its_202_leaves() {
                 let agent = server.agent();
                 scope.spawn(move || {
                     for _ in 0..SUBMISSIONS / 4 {
-                        agent.post("/v1/tasks", &json!({"executor": "noop", "input": {}})).expect(202);
+                        agent
+                            .post("/v1/tasks", &json!({"executor": "noop", "input": {}}))
+                            .expect(202);
                     }
                 });
             }

@@ -1,8 +1,9 @@
 //! The walls between the crates, as ARCHITECTURE.md draws them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use serde::Deserialize;
 
 /// What each crate may import of its siblings.
 const IMPORTS: &[(&str, &[&str])] = &[
@@ -72,24 +73,44 @@ fn the_core_knows_no_runtime() {
     }
 }
 
+/// What is read of `cargo metadata`. Not the crate of that name: it asks for features of `semver` and
+/// `serde_json` which would have wasmtime compiled a second time, for the tests.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// Nothing for a normal one, else `dev` or `build`.
+    kind: Option<String>,
+}
+
 /// The normal dependencies of every crate of the workspace, by name.
 fn normal_dependencies(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
     metadata
-        .workspace_packages()
-        .into_iter()
+        .packages
+        .iter()
         .map(|package| {
-            let names = package
-                .dependencies
-                .iter()
-                .filter(|dependency| dependency.kind == DependencyKind::Normal)
-                .map(|dependency| dependency.name.clone())
-                .collect();
-            (package.name.to_string(), names)
+            let normal = package.dependencies.iter().filter(|dependency| dependency.kind.is_none());
+            (package.name.clone(), normal.map(|dependency| dependency.name.clone()).collect())
         })
         .collect()
 }
 
 fn metadata() -> Metadata {
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    MetadataCommand::new().manifest_path(manifest).no_deps().exec().expect("cargo metadata answers")
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--locked", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("cargo metadata answers in JSON")
 }

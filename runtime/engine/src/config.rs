@@ -1,7 +1,8 @@
 //! The one place that configures wasmtime, for the compiler and for whoever runs what it compiled.
 //!
 //! Two configurations that drift apart would recompile everything in silence; so there is one function,
-//! and what differs between a server and a single run (how instances are allocated) is its argument.
+//! and what differs is its arguments: between a server and a single run, how instances are allocated;
+//! between small and large guests, how their memory is guarded.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -42,8 +43,28 @@ pub enum Allocation {
     OnDemand,
 }
 
-/// Makes the engine. What is compiled under one allocation runs under the other.
-pub(crate) fn engine(allocation: Allocation) -> wasmtime::Result<Engine> {
+/// What is cheap for a guest: to start, or to compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Footprint {
+    /// Memory accesses are checked by instructions, so memory needs no guard pages, and a start no call
+    /// that changes the address space. Such calls are what several workers would wait for each other in.
+    Small,
+    /// Memory accesses are checked by guard pages: a start costs more, and computing a sixth less.
+    Large,
+}
+
+/// A guest of more wasm is an interpreter or a tool, and computes more than it starts.
+const SMALL_WASM_BYTES: u64 = 1 << 20;
+
+impl Footprint {
+    /// Tells which it is from the size of the uploaded wasm.
+    pub(crate) fn of(wasm_bytes: u64) -> Self {
+        if wasm_bytes <= SMALL_WASM_BYTES { Self::Small } else { Self::Large }
+    }
+}
+
+/// Makes an engine. What is compiled under one allocation runs under the other.
+pub(crate) fn engine(allocation: Allocation, footprint: Footprint) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .consume_fuel(true)
@@ -55,6 +76,12 @@ pub(crate) fn engine(allocation: Allocation) -> wasmtime::Result<Engine> {
         .max_wasm_stack(WASM_STACK_BYTES)
         .async_stack_size(FIBER_STACK_BYTES)
         .memory_init_cow(true);
+    if footprint == Footprint::Small {
+        config
+            .signals_based_traps(false)
+            .memory_guard_size(0)
+            .memory_reservation(MAX_MEMORY_BYTES as u64);
+    }
     if let Allocation::Pooled { instances } = allocation {
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
     }
@@ -86,10 +113,10 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
 }
 
 /// How uploads are turned into what is compiled. Count it up when `admission` changes what comes out of
-/// it: what was compiled before is compiled again then.
+/// it, or a setting for small guests is changed: what was compiled before is compiled again then.
 const ADMISSION: u32 = 2;
 
-/// Names the engine, its settings, its fuel costs and what admission makes of uploads, in 16
+/// Names an engine for large guests, its settings, its fuel costs and what admission makes of uploads, in 16
 /// hexadecimal digits.
 pub(crate) fn compatibility(engine: &Engine) -> String {
     struct Blake3Hasher(blake3::Hasher);
@@ -118,8 +145,10 @@ mod tests {
 
     #[test]
     fn what_is_compiled_for_one_run_is_compiled_for_a_server() {
-        let alone = engine(Allocation::OnDemand).unwrap();
-        let pooled = engine(Allocation::Pooled { instances: 1 }).unwrap();
-        assert_eq!(compatibility(&alone), compatibility(&pooled));
+        for footprint in [Footprint::Small, Footprint::Large] {
+            let alone = engine(Allocation::OnDemand, footprint).unwrap();
+            let pooled = engine(Allocation::Pooled { instances: 1 }, footprint).unwrap();
+            assert_eq!(compatibility(&alone), compatibility(&pooled));
+        }
     }
 }

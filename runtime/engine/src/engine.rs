@@ -12,10 +12,9 @@ use errand_workspace::Workspaces;
 use tokio::sync::Semaphore;
 
 use crate::admission::{self, Admission};
-use crate::config::{self, Allocation};
+use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
-use crate::host;
 use crate::run::{self, Local, Surroundings};
 
 /// How an engine is set up.
@@ -42,7 +41,6 @@ pub struct Engine {
     executors: Executors,
     admission: Admission,
     around: Surroundings,
-    compatibility: String,
     /// One permit an instance: a pool that is used up would give errors instead of waiting.
     instances: Semaphore,
 }
@@ -57,28 +55,22 @@ impl Engine {
         make_private(&options.compiled).map_err(|error| failed(&error))?;
         make_private(&options.workspaces).map_err(|error| failed(&error))?;
         let workspaces = Workspaces::open(&options.workspaces).map_err(|error| failed(&error))?;
-        let engine = config::engine(options.allocation).map_err(|error| failed(&error))?;
-        let linker = host::linker(&engine).map_err(|error| failed(&error))?;
-        let compatibility = config::compatibility(&engine);
+        let ticker = Ticker::start().map_err(|error| failed(&error))?;
+        let executors =
+            Executors::new(options.allocation, ticker.clone(), options.compiled.clone())
+                .map_err(|error| failed(&error))?;
         let instances = match options.allocation {
             Allocation::Pooled { instances } => instances as usize,
             Allocation::OnDemand => Semaphore::MAX_PERMITS,
         };
         Ok(Self {
-            executors: Executors::new(
-                engine.clone(),
-                linker,
-                options.compiled.clone(),
-                compatibility.clone(),
-            ),
+            executors,
             admission: Admission::new(options.compiler, options.compiled),
             around: Surroundings {
-                ticker: Ticker::start(&engine).map_err(|error| failed(&error))?,
-                engine,
+                ticker,
                 workspaces: Some(Arc::new(workspaces)),
                 blobs: options.blobs,
             },
-            compatibility,
             instances: Semaphore::new(instances),
         })
     }
@@ -167,7 +159,7 @@ impl Runner for Engine {
     }
 
     fn compatibility(&self) -> &str {
-        &self.compatibility
+        self.executors.compatibility()
     }
 }
 

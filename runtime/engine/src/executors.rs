@@ -2,15 +2,19 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use errand_core::{Digest, ExecutorKind};
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
+use crate::admission;
 use crate::bindings::ExecutorPre;
 use crate::compiled;
+use crate::config::{self, Allocation, Footprint};
+use crate::epoch::Ticker;
+use crate::host;
 use crate::state::RunState;
 
 /// Executors that stay mapped. Mapping one again takes milliseconds; a slot costs its relocations alone.
@@ -21,6 +25,16 @@ const MAX_LOADED: usize = 256;
 pub(crate) enum Loaded {
     Native(ExecutorPre<RunState>),
     Command(CommandPre<RunState>),
+}
+
+impl Loaded {
+    /// The engine that it is compiled for.
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Self::Native(executor) => executor.engine(),
+            Self::Command(program) => program.engine(),
+        }
+    }
 }
 
 /// Why an executor can't be loaded.
@@ -34,10 +48,13 @@ pub(crate) enum LoadError {
     Unusable(String),
 }
 
-/// The compiled executors of one engine.
+/// The compiled executors, and the wasmtime engines that run them.
 pub(crate) struct Executors {
-    engine: Engine,
-    linker: Linker<RunState>,
+    allocation: Allocation,
+    ticker: Ticker,
+    large: Linker<RunState>,
+    /// Made when it is first needed: a process that runs one large guest does without.
+    small: OnceLock<Linker<RunState>>,
     directory: PathBuf,
     compatibility: String,
     loaded: Mutex<HashMap<Digest, Loaded>>,
@@ -45,12 +62,19 @@ pub(crate) struct Executors {
 
 impl Executors {
     pub(crate) fn new(
-        engine: Engine,
-        linker: Linker<RunState>,
+        allocation: Allocation,
+        ticker: Ticker,
         directory: PathBuf,
-        compatibility: String,
-    ) -> Self {
-        Self { engine, linker, directory, compatibility, loaded: Mutex::default() }
+    ) -> wasmtime::Result<Self> {
+        let large = linker(allocation, Footprint::Large, &ticker)?;
+        let compatibility = config::compatibility(large.engine());
+        let (small, loaded) = Default::default();
+        Ok(Self { allocation, ticker, large, small, directory, compatibility, loaded })
+    }
+
+    /// Names the engine, its settings, its fuel costs and what admission makes of uploads.
+    pub(crate) fn compatibility(&self) -> &str {
+        &self.compatibility
     }
 
     /// Where the compiled form of a wasm of this digest lies.
@@ -75,17 +99,42 @@ impl Executors {
     }
 
     fn map(&self, path: &Path, kind: ExecutorKind) -> Result<Loaded, LoadError> {
-        let component = compiled::map(&self.engine, path).map_err(|error| match error {
+        let unusable = |error: wasmtime::Error| LoadError::Unusable(format!("{error:#}"));
+        let profile = admission::known(path).ok_or(LoadError::NotCompiled)?;
+        let linker = self.linker(Footprint::of(profile.size_bytes)).map_err(unusable)?;
+        let component = compiled::map(linker.engine(), path).map_err(|error| match error {
             compiled::MapError::Missing => LoadError::NotCompiled,
             compiled::MapError::Unusable(message) => LoadError::Unusable(message),
         })?;
-        prepare(&self.linker, &component, kind)
-            .map_err(|error| LoadError::Unusable(format!("{error:#}")))
+        prepare(linker, &component, kind).map_err(unusable)
+    }
+
+    fn linker(&self, footprint: Footprint) -> wasmtime::Result<&Linker<RunState>> {
+        if footprint == Footprint::Large {
+            return Ok(&self.large);
+        }
+        if let Some(small) = self.small.get() {
+            return Ok(small);
+        }
+        // Where two threads make one at once, the second is dropped unused.
+        let small = linker(self.allocation, Footprint::Small, &self.ticker)?;
+        Ok(self.small.get_or_init(|| small))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Loaded>> {
         self.loaded.lock().unwrap_or_else(|poison| poison.into_inner())
     }
+}
+
+/// Makes an engine and what links its components to the host.
+fn linker(
+    allocation: Allocation,
+    footprint: Footprint,
+    ticker: &Ticker,
+) -> wasmtime::Result<Linker<RunState>> {
+    let engine = config::engine(allocation, footprint)?;
+    ticker.add(&engine);
+    host::linker(&engine)
 }
 
 /// Links a component and checks what it exports.

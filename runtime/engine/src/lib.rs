@@ -4,6 +4,9 @@
 //! queue and no wire format: it is a [`errand_core::Runner`].
 
 mod admission;
+#[doc(hidden)]
+pub mod bare;
+#[expect(missing_docs, reason = "generated; public for benchmarks alone")]
 mod bindings;
 mod clock;
 mod compiled;

@@ -54,14 +54,19 @@ pub(crate) fn idle_memory() -> Vec<Figure> {
     let data = server.stop().1;
     let server = Server::start_on(data, &[]);
     server.operator().get("/v1/executors").expect(200);
+    vec![Figure::new("idle server, resident", resident_mib(&server), "MiB").at_most(40.0)]
+}
+
+/// The resident memory of a server, in MiB.
+pub(crate) fn resident_mib(server: &Server) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero()))
         .expect("a process has a status");
-    let resident_kb: f64 = status
+    let resident_kib: f64 = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
         .and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok())
         .expect("a status says what is resident");
-    vec![Figure::new("idle server, resident", resident_kb / 1_024.0, "MiB").at_most(40.0)]
+    resident_kib / 1_024.0
 }
 
 /// Milliseconds that a command takes from its start to its end.

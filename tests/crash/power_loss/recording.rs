@@ -64,10 +64,7 @@ impl Recording {
         let data = tempfile::tempdir_in(&scratch_path).expect("a directory");
         let store = data.path().join("store");
         let server = Server::start_in(data, |server| {
-            server
-                .env("RECORD_DIR", &store)
-                .env("RECORD_LOG", &log)
-                .env("LD_PRELOAD", shim);
+            server.env("RECORD_DIR", &store).env("RECORD_LOG", &log).env("LD_PRELOAD", shim);
         });
         work(&server);
         let (ended, _data) = server.stop();

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Store};
 
-use super::{Answer, Order, adapt, inspect, limits};
+use super::{Answer, Order, inspect, limits};
 use crate::compiled;
-use crate::config::{self, Allocation};
+use crate::config::{self, Allocation, Footprint};
 use crate::executors::{Loaded, prepare};
 use crate::fuel::FuelGauge;
 use crate::host;
@@ -51,7 +51,7 @@ fn carry_out(order: &Order) -> Answer {
         Ok(wasm) => wasm,
         Err(error) => return Answer::Failed(format!("read the upload: {error}")),
     };
-    let engine = match config::engine(Allocation::OnDemand) {
+    let engine = match config::engine(Allocation::OnDemand, Footprint::of(wasm.len() as u64)) {
         Ok(engine) => engine,
         Err(error) => return Answer::Failed(format!("start the engine: {error:#}")),
     };
@@ -86,15 +86,8 @@ impl From<String> for Refusal {
 }
 
 fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), Refusal> {
-    let adapted;
-    let bytes = match inspect::sniff(wasm)? {
-        inspect::Form::Component => wasm,
-        inspect::Form::Module => {
-            adapted = adapt::adapt(wasm)?;
-            &adapted
-        }
-    };
-    let component = Component::from_binary(engine, bytes)
+    let bytes = super::component(wasm)?;
+    let component = Component::from_binary(engine, &bytes)
         .map_err(|error| format!("it is not valid wasm: {error:#}"))?;
     inspect::fits(&component)?;
     let kind = inspect::kind(engine, &component)?;

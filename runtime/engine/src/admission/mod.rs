@@ -10,6 +10,7 @@ mod limits;
 mod profile;
 mod program;
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -58,6 +59,14 @@ enum Answer {
     Refused(String),
     Unsupported(String),
     Failed(String),
+}
+
+/// Returns the component that a wasm is run as: itself, or a module of WASI preview 1 adapted.
+pub(crate) fn component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match inspect::sniff(wasm)? {
+        inspect::Form::Component => Ok(Cow::Borrowed(wasm)),
+        inspect::Form::Module => adapt::adapt(wasm).map(Cow::Owned),
+    }
 }
 
 impl Admission {

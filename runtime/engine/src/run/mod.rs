@@ -27,7 +27,6 @@ const HOST_CALL_BYTES: usize = 64 << 20;
 
 /// What a run needs besides its job.
 pub(crate) struct Surroundings {
-    pub(crate) engine: Engine,
     pub(crate) ticker: Ticker,
     pub(crate) workspaces: Option<Arc<Workspaces>>,
     pub(crate) blobs: Destination,
@@ -61,14 +60,16 @@ pub(crate) async fn run(
         false => Input::Bytes(Bytes::new()),
     };
     let ends = local.ends_process;
+    let engine = loaded.engine().clone();
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
             let invocation = Invocation::bare(stdin);
-            let run = match Run::new(around, job, host, fuel, invocation, local.files, false) {
-                Ok(run) => run,
-                Err(ended) => return ended.into_outcome(),
-            };
+            let run =
+                match Run::new(around, &engine, job, host, fuel, invocation, local.files, false) {
+                    Ok(run) => run,
+                    Err(ended) => return ended.into_outcome(),
+                };
             run.drive(async |store| native::call(&executor, store, &input).await, ends).await
         }
         Loaded::Command(program) => {
@@ -76,10 +77,11 @@ pub(crate) async fn run(
                 Ok(invocation) => invocation,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let run = match Run::new(around, job, host, fuel, invocation, local.files, true) {
-                Ok(run) => run,
-                Err(ended) => return ended.into_outcome(),
-            };
+            let run =
+                match Run::new(around, &engine, job, host, fuel, invocation, local.files, true) {
+                    Ok(run) => run,
+                    Err(ended) => return ended.into_outcome(),
+                };
             run.drive(async |store| command::call(&program, store).await, ends).await
         }
     }
@@ -98,6 +100,7 @@ struct Run {
 impl Run {
     fn new(
         around: &Surroundings,
+        engine: &Engine,
         job: Arc<Job>,
         host: Arc<dyn RunHost>,
         fuel: FuelGauge,
@@ -125,7 +128,7 @@ impl Run {
             around.blobs.clone(),
         );
         let prepare = || -> wasmtime::Result<Store<RunState>> {
-            let mut store = Store::try_new(&around.engine, state)?;
+            let mut store = Store::try_new(engine, state)?;
             store.limiter(|state| &mut state.memory);
             store.set_fuel(job.limits.fuel)?;
             store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
