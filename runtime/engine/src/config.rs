@@ -87,7 +87,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
 
 /// How uploads are turned into what is compiled. Count it up when `admission` changes what comes out of
 /// it: what was compiled before is compiled again then.
-const ADMISSION: u32 = 2;
+const ADMISSION: u32 = 3;
 
 /// Names the engine, its settings, its fuel costs and what admission makes of uploads, in 16
 /// hexadecimal digits.
