@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, ExecutorName, Namespace, Principal, UnixMillis};
+use crate::{Digest, ExecutorName, Namespace, Principal, Signature, UnixMillis};
 
 /// The three kinds of wasm that run tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct FunctionProfile {
     pub input_schema: Value,
     /// JSON Schema of the output.
     pub output_schema: Value,
+    /// What it takes and gives, in WIT's types; of typed functions alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// An executor's name with everything that was uploaded under it.

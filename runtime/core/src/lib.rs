@@ -11,6 +11,7 @@ mod executor;
 mod id;
 mod limits;
 mod runner;
+mod signature;
 mod store;
 mod submission;
 mod task;
@@ -33,7 +34,10 @@ pub use id::{
     WorkerId,
 };
 pub use limits::{Bound, Limits, Retry};
-pub use runner::{AdmissionError, Failure, Job, Meter, Outcome, RunHost, Runner, Seed, Stopped};
+pub use runner::{
+    AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, Stopped,
+};
+pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use store::{
     Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Epoch, Guard, HeldLease,
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,

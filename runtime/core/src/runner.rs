@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
-    ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Stream, TaskId,
+    ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Signature, Stream, TaskId,
     WorkspaceSource,
 };
 
@@ -21,11 +21,23 @@ pub trait Runner: Send + Sync {
     /// [`AdmissionError::Refused`] with a sentence that says what is wrong with the wasm.
     fn admit(&self, wasm: Bytes) -> BoxFuture<'_, Result<ExecutorProfile, AdmissionError>>;
 
+    /// Tells what is wrong with the input of a typed function: nothing, if it can be called with it.
+    fn check_input(&self, signature: &Signature, input: &Value) -> Vec<InputFault>;
+
     /// Performs one run of a task. Dropping the future stops the guest.
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;
 
     /// Names the engine and its fuel costs: runs under the same text are comparable.
     fn compatibility(&self) -> &str;
+}
+
+/// One thing that is wrong with a typed function's input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputFault {
+    /// The JSON pointer of what is wrong, from the input on.
+    pub pointer: String,
+    /// What is wrong with it.
+    pub message: String,
 }
 
 /// One run to perform.
@@ -154,9 +166,6 @@ pub enum AdmissionError {
     /// The wasm can't be used; the text says why.
     #[error("{0}")]
     Refused(String),
-    /// The wasm is fine and needs what this version does not do; the text says what.
-    #[error("unsupported: {0}")]
-    Unsupported(String),
     /// Something is wrong on this side.
     #[error("check the upload: {0}")]
     Internal(String),

@@ -114,7 +114,7 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
 
 /// How uploads are turned into what is compiled. Count it up when `admission` changes what comes out of
 /// it, or a setting for small guests is changed: what was compiled before is compiled again then.
-const ADMISSION: u32 = 2;
+const ADMISSION: u32 = 3;
 
 /// Names an engine for large guests, its settings, its fuel costs and what admission makes of uploads, in 16
 /// hexadecimal digits.

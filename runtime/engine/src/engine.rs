@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, Job, Outcome,
-    RunHost, Runner,
+    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
+    Outcome, RunHost, Runner, Signature,
 };
 use errand_workspace::Workspaces;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::admission::{self, Admission};
@@ -16,6 +17,7 @@ use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::run::{self, Local, Surroundings};
+use crate::typed;
 
 /// How an engine is set up.
 pub struct EngineOptions {
@@ -152,6 +154,10 @@ impl Runner for Engine {
             let compiled = self.executors.path(Digest::of(&wasm));
             self.admission.admit(wasm, compiled).await
         })
+    }
+
+    fn check_input(&self, signature: &Signature, input: &Value) -> Vec<InputFault> {
+        typed::check(signature, input).err().unwrap_or_default()
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

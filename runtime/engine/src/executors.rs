@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use errand_core::{Digest, ExecutorKind};
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::admission;
@@ -16,6 +16,7 @@ use crate::config::{self, Allocation, Footprint};
 use crate::epoch::Ticker;
 use crate::host;
 use crate::state::RunState;
+use crate::typed::{self, Export};
 
 /// Executors that stay mapped. Mapping one again takes milliseconds; a slot costs its relocations alone.
 const MAX_LOADED: usize = 256;
@@ -24,7 +25,20 @@ const MAX_LOADED: usize = 256;
 #[derive(Clone)]
 pub(crate) enum Loaded {
     Native(ExecutorPre<RunState>),
+    Functions(Arc<Functions>),
     Command(CommandPre<RunState>),
+}
+
+/// A component with typed functions, each with the types that drive its calls.
+pub(crate) struct Functions {
+    pub(crate) linked: InstancePre<RunState>,
+    by_name: HashMap<String, Export>,
+}
+
+impl Functions {
+    pub(crate) fn get(&self, name: &str) -> Option<&Export> {
+        self.by_name.get(name)
+    }
 }
 
 impl Loaded {
@@ -32,6 +46,7 @@ impl Loaded {
     pub(crate) fn engine(&self) -> &Engine {
         match self {
             Self::Native(executor) => executor.engine(),
+            Self::Functions(all) => all.linked.engine(),
             Self::Command(program) => program.engine(),
         }
     }
@@ -148,7 +163,10 @@ pub(crate) fn prepare(
         ExecutorKind::Native => Ok(Loaded::Native(ExecutorPre::new(linked)?)),
         ExecutorKind::Command => Ok(Loaded::Command(CommandPre::new(linked)?)),
         ExecutorKind::Functions => {
-            wasmtime::bail!("this version does not run typed functions yet")
+            let exports =
+                typed::exports(linker.engine(), component).map_err(wasmtime::Error::msg)?;
+            let by_name = exports.into_iter().map(|export| (export.name.clone(), export)).collect();
+            Ok(Loaded::Functions(Arc::new(Functions { linked, by_name })))
         }
     }
 }

@@ -21,6 +21,7 @@ mod keep;
 mod memory;
 mod run;
 mod state;
+pub mod typed;
 
 pub use admission::child::main as compile_child;
 pub use config::Allocation;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, Job,
-    Outcome, RunHost, Runner, Status, Submitted, TaskId, WorkerId,
+    AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, InputFault,
+    Job, Outcome, RunHost, Runner, Signature, Status, Submitted, TaskId, WorkerId,
 };
 use errand_scheduler::{
     BatchRequest, Caller, Parts, Scheduler, SchedulerConfig, Service, Settings, TaskRequest,
@@ -36,10 +36,15 @@ impl Runner for Noop {
                     description: None,
                     input_schema,
                     output_schema: json!({}),
+                    signature: None,
                 }],
                 imports: Vec::new(),
             })
         })
+    }
+
+    fn check_input(&self, _: &Signature, _: &Value) -> Vec<InputFault> {
+        Vec::new()
     }
 
     fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

@@ -13,8 +13,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, Job,
-    Outcome, RunHost, Runner,
+    AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, InputFault,
+    Job, Outcome, RunHost, Runner, Signature,
 };
 use errand_scheduler::{Parts, Service, Settings};
 use errand_server::{ServeOptions, ServerConfig, router, serve};
@@ -39,6 +39,7 @@ impl Runner for Noop {
             description: None,
             input_schema: serde_json::json!({"type": "object"}),
             output_schema: serde_json::json!({}),
+            signature: None,
         };
         let profile = ExecutorProfile {
             digest: Digest::of(&wasm),
@@ -49,6 +50,10 @@ impl Runner for Noop {
             imports: Vec::new(),
         };
         Box::pin(async { Ok(profile) })
+    }
+
+    fn check_input(&self, _: &Signature, _: &serde_json::Value) -> Vec<InputFault> {
+        Vec::new()
     }
 
     fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

@@ -50,8 +50,7 @@ pub(crate) struct ExecutorView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     /// What can be called: one entry named `run`, or every typed function.
-    #[schema(value_type = Vec<FunctionView>)]
-    functions: &'a [FunctionProfile],
+    functions: Vec<FunctionView<'a>>,
     /// When it was uploaded.
     #[schema(value_type = String, format = DateTime)]
     uploaded_at: Rfc3339,
@@ -84,19 +83,26 @@ pub(crate) struct VersionView<'a> {
 }
 
 /// A function that a task can call.
-#[derive(ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Function)]
-#[expect(dead_code, reason = "describes errand_core::FunctionProfile")]
-pub(crate) struct FunctionView {
+pub(crate) struct FunctionView<'a> {
     /// Its name, unique in the executor.
-    name: String,
+    name: &'a str,
     /// What it does.
-    #[schema(required = false)]
-    description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
     /// JSON Schema of the input.
-    input_schema: Value,
+    input_schema: &'a Value,
     /// JSON Schema of the output.
-    output_schema: Value,
+    output_schema: &'a Value,
+}
+
+impl<'a> From<&'a FunctionProfile> for FunctionView<'a> {
+    fn from(function: &'a FunctionProfile) -> Self {
+        let FunctionProfile { name, description, input_schema, output_schema, signature: _ } =
+            function;
+        Self { name, description: description.as_deref(), input_schema, output_schema }
+    }
 }
 
 /// How an executor runs tasks.
@@ -119,7 +125,7 @@ impl<'a> ExecutorView<'a> {
             kind: profile.kind,
             size_bytes: profile.size_bytes,
             description: profile.description.as_deref(),
-            functions: &profile.functions,
+            functions: profile.functions.iter().map(FunctionView::from).collect(),
             uploaded_at: Rfc3339(version.uploaded_at),
             uploaded_by: &version.uploaded_by,
             versions: None,

@@ -19,7 +19,7 @@ use ureq::{Agent, Body};
 pub(crate) use route::Route;
 pub(crate) use sse::{SseMessage, SseReader};
 pub(crate) use types::{
-    Artifact, Event, Executor, Items, Progress, RawItems, Task, TaskError, Token,
+    Artifact, Event, Executor, Function, Items, Progress, RawItems, Task, TaskError, Token,
 };
 
 use crate::cli::GlobalArgs;

@@ -143,6 +143,8 @@ pub(crate) struct Function {
     pub(crate) description: Option<String>,
     #[serde(default)]
     pub(crate) input_schema: Value,
+    #[serde(default)]
+    pub(crate) output_schema: Value,
 }
 
 /// An access token, or what is told of one afterwards.

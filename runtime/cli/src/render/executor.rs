@@ -4,8 +4,8 @@ use errand_core::ExecutorKind;
 use serde_json::Value;
 
 use super::table::Table;
-use super::{BOLD, DIM, Look, escape};
-use crate::client::Executor;
+use super::{BOLD, DIM, Look, escape, schema};
+use crate::client::{Executor, Function};
 use crate::units;
 
 /// Digits of a digest that tell uploads apart.
@@ -53,6 +53,11 @@ pub(crate) fn overview(executor: &Executor, look: &Look) -> String {
         };
         let name = escape::line(&function.name);
         field("function", format!("{name}({}){about}", escape::line(&parameters)));
+        if executor.kind == ExecutorKind::Functions {
+            for line in types(function) {
+                field("", format!("  {}", escape::line(&line)));
+            }
+        }
     }
     let earlier =
         executor.versions.iter().rev().filter(|version| version.digest != executor.digest);
@@ -80,20 +85,17 @@ fn kind(kind: ExecutorKind) -> &'static str {
     }
 }
 
+/// Writes what a function takes and gives, one line for each parameter.
+fn types(function: &Function) -> Vec<String> {
+    let parameters = schema::members(&function.input_schema);
+    let gives = format!("→ {}", schema::written(&function.output_schema));
+    let taken = parameters.map(|(name, ty)| format!("{name}: {}", schema::written(ty)));
+    taken.chain([gives]).collect()
+}
+
 /// Writes a schema's properties as parameters: `code, args?`.
 fn parameters(schema: &Value) -> String {
-    let required = schema.get("required").and_then(Value::as_array);
-    let is_required = |name: &str| {
-        required.is_some_and(|names| names.iter().any(|each| each.as_str() == Some(name)))
-    };
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-        return String::new();
-    };
-    let names: Vec<String> = properties
-        .keys()
-        .map(|name| if is_required(name) { name.clone() } else { format!("{name}?") })
-        .collect();
-    names.join(", ")
+    schema::members(schema).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -104,8 +106,10 @@ mod tests {
     fn functions_show_their_parameters() {
         let executor: Executor = serde_json::from_str(
             r#"{"name": "calc", "digest": "0123456789abcdef", "kind": "functions", "size_bytes": 2048,
-                "functions": [{"name": "add", "description": "Adds.", "output_schema": {},
-                "input_schema": {"properties": {"a": {}, "b": {}}, "required": ["a"]}}]}"#,
+                "functions": [{"name": "add", "description": "Adds.",
+                "output_schema": {"type": "integer", "minimum": 0, "maximum": 255},
+                "input_schema": {"properties": {"a": {"type": "string"}, "b": {}},
+                "required": ["a"]}}]}"#,
         )
         .expect("an executor");
         let plain = |text: String| anstream::adapter::strip_str(&text).to_string();
@@ -117,6 +121,9 @@ digest      0123456789abcdef
 kind        functions
 size        2.0 KiB
 function    add(a, b?)  Adds.
+              a: string
+              b?: anything
+              → 0 to 255
 "
         );
         assert_eq!(

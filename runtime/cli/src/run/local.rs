@@ -12,9 +12,9 @@ use errand_core::{
 use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
 use serde_json::{Value, json};
 
-use super::RunArgs;
 use super::host::Terminal;
 use super::plugin::Plugin;
+use super::{RunArgs, functions};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
 use crate::output;
@@ -58,14 +58,14 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         None => runtime.block_on(compile(&engine, &plugin))?,
     };
     let limits = args.limits();
-    let (input, local) = start(args, &plugin, &profile)?;
+    let Start { function, input, local } = start(args, &plugin, &profile)?;
     let job = Job {
         task: TaskId::from_parts(0, rand::random()),
         namespace: Namespace::default(),
         attempt: 1,
         executor: ExecutorRef { name: plugin.name, digest: profile.digest },
         kind: profile.kind,
-        function: None,
+        function,
         input: Arc::new(input),
         workspace: WorkspaceSource::Empty,
         limits,
@@ -91,7 +91,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         return Err(error);
     }
     match ended {
-        Ok(outcome) => conclude(outcome, plugin.is_program && profile.kind == ExecutorKind::Native),
+        Ok(outcome) => conclude(outcome, plugin.is_program.then_some(profile.kind)),
         Err(signal) => Ok(SIGNALLED + signal),
     }
 }
@@ -127,8 +127,15 @@ async fn compile(engine: &Engine, plugin: &Plugin) -> Result<ExecutorProfile> {
     })
 }
 
-/// What the executor is given: by its kind, the file and its arguments.
-fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<(Value, Local)> {
+/// What the executor is given.
+struct Start {
+    function: Option<String>,
+    input: Value,
+    local: Local,
+}
+
+/// Makes it of the file and its arguments, by the executor's kind.
+fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<Start> {
     let arguments = args.arguments_as_text()?;
     if !plugin.is_program {
         let name = args
@@ -141,48 +148,60 @@ fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<(
             bytes: Bytes::from(crate::files::read_bytes(args.file())?),
         };
         let local = Local { files: vec![seed], inherit_stdin: true, ends_process: true };
-        return Ok((json!({ "file": name, "args": arguments }), local));
+        let input = json!({ "file": name, "args": arguments });
+        return Ok(Start { function: None, input, local });
     }
     let local = Local { files: Vec::new(), inherit_stdin: true, ends_process: true };
-    match profile.kind {
-        ExecutorKind::Command => Ok((json!({ "args": arguments }), local)),
-        ExecutorKind::Native => {
-            let input = match arguments.as_slice() {
-                [] => Value::Null,
-                [input] => serde_json::from_str(input).map_err(|error| {
-                    CommandError::usage(format_args!("read the input: it is not JSON: {error}"))
-                })?,
-                _ => {
-                    return Err(CommandError::usage("this executor takes one argument: its input")
-                        .hint("quote the JSON: errand run x.wasm '{\"a\": 1}'"));
-                }
-            };
-            Ok((input, local))
+    let (function, input) = match profile.kind {
+        ExecutorKind::Command => (None, json!({ "args": arguments })),
+        ExecutorKind::Native => match arguments.as_slice() {
+            [] => (None, Value::Null),
+            [text] => (None, input(text)?),
+            _ => {
+                return Err(CommandError::usage("this executor takes one argument: its input")
+                    .hint("quote the JSON: errand run x.wasm '{\"a\": 1}'"));
+            }
+        },
+        ExecutorKind::Functions => {
+            let (function, input) = functions::call(profile, &arguments)?;
+            (Some(function), input)
         }
-        ExecutorKind::Functions => Err(CommandError::unsupported("calling typed functions")),
-    }
+    };
+    Ok(Start { function, input, local })
+}
+
+/// Reads an argument as an executor's input.
+pub(super) fn input(text: &str) -> Result<Value> {
+    serde_json::from_str(text).map_err(|error| {
+        CommandError::usage(format_args!("read the input: it is not JSON: {error}"))
+    })
 }
 
 /// Says what a person must know, and turns the outcome into an exit code.
-fn conclude(outcome: Outcome, prints_output: bool) -> Result<i32> {
+///
+/// A file that is an executor itself has a `kind`; what a program or a script gave is on standard output
+/// already.
+fn conclude(outcome: Outcome, kind: Option<ExecutorKind>) -> Result<i32> {
     match outcome {
         Outcome::Completed(value) => {
-            if prints_output {
+            if matches!(kind, Some(ExecutorKind::Native | ExecutorKind::Functions)) {
                 output::Output::stdout().json(&value)?;
             }
             Ok(0)
         }
         Outcome::Interrupted(_) => Ok(BROKEN_PIPE),
-        Outcome::Failed(failure) => Ok(failed(&failure)),
+        Outcome::Failed(failure) => Ok(failed(&failure, kind)),
     }
 }
 
-fn failed(failure: &Failure) -> i32 {
+fn failed(failure: &Failure, kind: Option<ExecutorKind>) -> i32 {
+    let is_function = kind == Some(ExecutorKind::Functions);
     let exit_code = failure
         .detail
         .as_ref()
         .and_then(|detail| detail["exit_code"].as_i64())
-        .and_then(|code| i32::try_from(code).ok());
+        .and_then(|code| i32::try_from(code).ok())
+        .filter(|_| !is_function);
     if let (ErrorCode::ExecutorFailed, Some(code)) = (failure.code, exit_code) {
         // The program has said itself what it had to say.
         return code;
@@ -192,7 +211,8 @@ fn failed(failure: &Failure) -> i32 {
         ErrorCode::ExecutorFailed => CommandError::refused(message),
         code => CommandError::refused(format_args!("{}: {message}", code.as_str())),
     };
-    match hint(failure.code) {
+    let given = is_function.then(|| functions::given_error(failure)).flatten();
+    match given.or_else(|| hint(failure.code).map(str::to_owned)) {
         Some(hint) => error.hint(hint).print(),
         None => error.print(),
     }

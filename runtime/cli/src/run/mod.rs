@@ -1,5 +1,6 @@
 //! `errand run`: runs a file now, in a sandbox, in this process and without a server.
 
+mod functions;
 mod host;
 mod local;
 mod plugin;
@@ -26,7 +27,8 @@ use crate::units;
 Examples:
   errand run script.py
   errand run --timeout 10s --memory 64MiB program.wasm --flag value
-  echo data | errand run filter.js")]
+  echo data | errand run filter.js
+  errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
     /// What to run (.py, .js or .wasm), and arguments for it
     #[arg(value_names = ["FILE", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]

@@ -22,6 +22,7 @@ use crate::host;
 use crate::host::filesystem::Files;
 use crate::host::stdio::{Input, Stdio};
 use crate::state::{Invocation, RunState};
+use crate::typed::{self, Export};
 
 /// Fuel for `describe`: about a second.
 const DESCRIBE_FUEL: u64 = 10_000_000_000;
@@ -60,8 +61,7 @@ fn carry_out(order: &Order) -> Answer {
             Ok(()) => Answer::Admitted(Box::new(profile)),
             Err(error) => Answer::Failed(format!("write the compiled form: {error}")),
         },
-        Err(Refusal::Wrong(why)) => Answer::Refused(why),
-        Err(Refusal::Unsupported(what)) => Answer::Unsupported(what),
+        Err(why) => Answer::Refused(why),
     }
 }
 
@@ -71,47 +71,47 @@ fn keep(order: &Order, profile: &ExecutorProfile, component: &Component) -> std:
     compiled::write(&order.profile, &serde_json::to_vec(profile)?)
 }
 
-/// Why a wasm is not admitted.
-enum Refusal {
-    /// It can't be used.
-    Wrong(String),
-    /// A later version may take it.
-    Unsupported(String),
-}
-
-impl From<String> for Refusal {
-    fn from(why: String) -> Self {
-        Self::Wrong(why)
-    }
-}
-
-fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), Refusal> {
+fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), String> {
     let bytes = super::component(wasm)?;
     let component = Component::from_binary(engine, &bytes)
         .map_err(|error| format!("it is not valid wasm: {error:#}"))?;
     inspect::fits(&component)?;
-    let kind = inspect::kind(engine, &component)?;
-    if kind == ExecutorKind::Functions {
-        return Err(Refusal::Unsupported(
-            "calling typed functions, which is all that this component exports".into(),
-        ));
-    }
+    let offer = inspect::offer(engine, &component)?;
+    let kind = offer.kind();
     let linker = host::linker(engine).map_err(|error| format!("{error:#}"))?;
     let loaded = prepare(&linker, &component, kind).map_err(|error| format!("{error:#}"))?;
     let digest = Digest::of(wasm);
-    let (description, function) = match loaded {
-        Loaded::Native(executor) => describe(engine, &executor, digest)?,
-        Loaded::Command(_) => (None, command_profile()),
+    let (description, functions) = match (loaded, offer) {
+        (Loaded::Native(executor), _) => {
+            let (description, function) = describe(engine, &executor, digest)?;
+            (description, vec![function])
+        }
+        (_, inspect::Offer::Functions(exports)) => {
+            (None, exports.into_iter().map(function_profile).collect())
+        }
+        _ => (None, vec![command_profile()]),
     };
     let profile = ExecutorProfile {
         digest,
         kind,
         size_bytes: wasm.len() as u64,
         description,
-        functions: vec![function],
+        functions,
         imports: inspect::imports(engine, &component),
     };
     Ok((profile, component))
+}
+
+/// What a typed function takes and gives.
+fn function_profile(export: Export) -> FunctionProfile {
+    let Export { name, interface, signature, .. } = export;
+    FunctionProfile {
+        name,
+        description: interface.map(|interface| format!("Of the interface `{interface}`.")),
+        input_schema: typed::input_schema(&signature),
+        output_schema: typed::output_schema(&signature),
+        signature: Some(signature),
+    }
 }
 
 /// What every program takes and gives.
@@ -138,6 +138,7 @@ fn command_profile() -> FunctionProfile {
             },
             "required": ["exit_code", "stdout", "stderr"],
         }),
+        signature: None,
     }
 }
 
@@ -178,6 +179,7 @@ fn describe(
         description: None,
         input_schema: schema("input", &said.input_schema)?,
         output_schema: schema("output", &said.output_schema)?,
+        signature: None,
     };
     Ok(((!said.description.is_empty()).then_some(said.description), function))
 }

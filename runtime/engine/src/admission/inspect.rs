@@ -2,12 +2,13 @@
 
 use errand_core::ExecutorKind;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, Type};
 
 use crate::config::{
     MAX_MEMORY_BYTES, MEMORIES_PER_COMPONENT, PARTS_PER_COMPONENT, TABLE_ELEMENTS,
 };
+use crate::typed::{self, Export, PROGRAM};
 
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -36,33 +37,55 @@ pub(super) fn sniff(wasm: &[u8]) -> Result<Form, String> {
     }
 }
 
-/// Tells the kind of a component from what it exports.
-pub(super) fn kind(engine: &Engine, component: &Component) -> Result<ExecutorKind, String> {
-    if component.get_export_index(None, "run").is_some()
-        && component.get_export_index(None, "describe").is_some()
-    {
-        return Ok(ExecutorKind::Native);
-    }
-    let mut functions = false;
-    for (name, item) in component.component_type().exports(engine) {
-        if name.starts_with("wasi:cli/run@0.2") {
-            return Ok(ExecutorKind::Command);
+/// What a component is to tasks.
+pub(super) enum Offer {
+    Native,
+    Functions(Vec<Export>),
+    Command,
+}
+
+impl Offer {
+    pub(super) fn kind(&self) -> ExecutorKind {
+        match self {
+            Self::Native => ExecutorKind::Native,
+            Self::Functions(_) => ExecutorKind::Functions,
+            Self::Command => ExecutorKind::Command,
         }
-        functions |= match item.ty {
-            ComponentItem::ComponentFunc(_) => true,
-            ComponentItem::ComponentInstance(instance) => instance
-                .exports(engine)
-                .any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_))),
-            _ => false,
-        };
     }
-    if functions {
-        Ok(ExecutorKind::Functions)
-    } else {
-        Err("it exports nothing that can be run: neither `errand:task/executor`, nor \
+}
+
+/// Tells what a component is from what it exports: the world `errand:task/executor` goes before
+/// functions, and these before `wasi:cli/run`. A program that exports functions besides which can't be
+/// called is still a program.
+pub(super) fn offer(engine: &Engine, component: &Component) -> Result<Offer, String> {
+    if is_native(engine, component) {
+        return Ok(Offer::Native);
+    }
+    let is_program =
+        component.component_type().exports(engine).any(|(name, _)| name.starts_with(PROGRAM));
+    match typed::exports(engine, component) {
+        Ok(functions) if !functions.is_empty() => Ok(Offer::Functions(functions)),
+        _ if is_program => Ok(Offer::Command),
+        Err(why) => Err(why),
+        Ok(_) => Err("it exports nothing that can be run: neither `errand:task/executor`, nor \
              `wasi:cli/run`, nor a function"
-            .into())
+            .into()),
     }
+}
+
+/// Whether a component exports `describe` and `run` as `errand:task/executor` has them, by and large:
+/// what is amiss in their records is told when it is linked.
+fn is_native(engine: &Engine, component: &Component) -> bool {
+    let exports = component.component_type();
+    let function = |name| match exports.get_export(engine, name).map(|item| item.ty) {
+        Some(ComponentItem::ComponentFunc(function)) => Some(function),
+        _ => None,
+    };
+    let (Some(describe), Some(run)) = (function("describe"), function("run")) else { return false };
+    let takes: Vec<Type> = run.params().map(|(_, ty)| ty).collect();
+    describe.params().len() == 0
+        && takes == [Type::String]
+        && run.results().any(|ty| matches!(ty, Type::Result(_)))
 }
 
 /// Checks that instances of a component fit a slot of the pool.

@@ -57,7 +57,6 @@ struct Order {
 enum Answer {
     Admitted(Box<ExecutorProfile>),
     Refused(String),
-    Unsupported(String),
     Failed(String),
 }
 
@@ -95,7 +94,6 @@ impl Admission {
             Ok(answer) => match answer? {
                 Answer::Admitted(profile) => Ok(*profile),
                 Answer::Refused(why) => Err(AdmissionError::Refused(why)),
-                Answer::Unsupported(what) => Err(AdmissionError::Unsupported(what)),
                 Answer::Failed(why) => Err(AdmissionError::Internal(why)),
             },
             Err(_) => Err(AdmissionError::Refused(format!(

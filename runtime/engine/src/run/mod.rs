@@ -1,6 +1,7 @@
 //! One run of a task: set up, drive under all its bounds, and say how it ended.
 
 mod command;
+mod functions;
 mod native;
 
 use std::sync::Arc;
@@ -72,6 +73,21 @@ pub(crate) async fn run(
                 };
             run.drive(async |store| native::call(&executor, store, &input).await, ends).await
         }
+        Loaded::Functions(all) => {
+            let (function, arguments) = match functions::arguments(&all, &job) {
+                Ok(found) => found,
+                Err(failure) => return Outcome::Failed(failure),
+            };
+            let invocation = Invocation::bare(stdin);
+            let run =
+                match Run::new(around, &engine, job, host, fuel, invocation, local.files, false) {
+                    Ok(run) => run,
+                    Err(ended) => return ended.into_outcome(),
+                };
+            let call =
+                async |store: &mut _| functions::call(&all, function, arguments, store).await;
+            run.drive(call, ends).await
+        }
         Loaded::Command(program) => {
             let invocation = match command::invocation(&job, stdin) {
                 Ok(invocation) => invocation,
@@ -85,6 +101,15 @@ pub(crate) async fn run(
             run.drive(async |store| command::call(&program, store).await, ends).await
         }
     }
+}
+
+/// A failure's message is one sentence; what is longer belongs in its detail.
+const MESSAGE_BYTES: usize = 4_096;
+
+/// Cuts a text to so many bytes at most, between two characters.
+fn cut(mut text: String, bytes: usize) -> String {
+    text.truncate(text.floor_char_boundary(bytes));
+    text
 }
 
 /// What a guest's call came to, before its files are kept.

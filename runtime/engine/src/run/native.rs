@@ -4,7 +4,7 @@ use errand_core::{ErrorCode, Failure};
 use serde_json::{Value, json};
 use wasmtime::Store;
 
-use super::Called;
+use super::{Called, MESSAGE_BYTES, cut};
 use crate::bindings::ExecutorPre;
 use crate::bindings::errand::task::execution::Persistence;
 use crate::ended::Ended;
@@ -37,9 +37,6 @@ pub(super) async fn call(
     })
 }
 
-/// A failure's message is one sentence; what is longer belongs in its detail.
-const MESSAGE_BYTES: usize = 4_096;
-
 /// The executor's own code and detail. An object is kept as it is, with the code beside its fields.
 fn detail(code: String, detail: Option<String>, limit_bytes: u64) -> Value {
     let code = cut(code, 64);
@@ -57,10 +54,4 @@ fn detail(code: String, detail: Option<String>, limit_bytes: u64) -> Value {
         }
         other => json!({ "code": code, "detail": other }),
     }
-}
-
-/// Cuts a text to so many bytes at most, between two characters.
-fn cut(mut text: String, bytes: usize) -> String {
-    text.truncate(text.floor_char_boundary(bytes));
-    text
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    ContextId, Digest, ExecutorKind, ExecutorName, ExecutorRef, Idempotency, Limits, Namespace,
-    Retry, Submission, TaskId, WorkspaceSource,
+    ContextId, Digest, ExecutorKind, ExecutorName, ExecutorProfile, ExecutorRef, FunctionProfile,
+    Idempotency, Limits, Namespace, Retry, Submission, TaskId, WorkspaceSource,
 };
 use globset::GlobBuilder;
 use serde_json::Value;
@@ -144,14 +144,21 @@ impl Service {
                 return Ok(None);
             }
         };
+        let pointer = format!("{}/input", found.prefix);
         if checked.profile.kind == ExecutorKind::Functions {
-            found.unsupported("running executors of kind `functions`");
-            return Ok(None);
+            let Some(function) = find_function(&checked.profile, request, found) else {
+                return Ok(None);
+            };
+            if let Some(signature) = &function.signature {
+                for fault in self.0.parts.runner.check_input(signature, &request.input) {
+                    found.fault(&format!("/input{}", fault.pointer), fault.message);
+                }
+            }
+            return Ok(Some(pinned));
         }
         if request.function.is_some() {
             found.fault("/function", "is for executors of kind `functions` alone");
         }
-        let pointer = format!("{}/input", found.prefix);
         checked.check(0, &request.input, &pointer, &mut found.faults);
         Ok(Some(pinned))
     }
@@ -187,6 +194,33 @@ impl Service {
         found.fault("/parent_id", format!("there is no task `{}`", text.escape_debug()));
         Ok(None)
     }
+}
+
+/// Finds the function that a request names, or tells which there are.
+fn find_function<'p>(
+    profile: &'p ExecutorProfile,
+    request: &TaskRequest,
+    found: &mut Findings<'_>,
+) -> Option<&'p FunctionProfile> {
+    let wrong = match &request.function {
+        Some(name) => match profile.functions.iter().find(|function| function.name == *name) {
+            Some(function) => return Some(function),
+            None => format!("is not a function of `{}`", request.executor),
+        },
+        None => "is missing".to_owned(),
+    };
+    let names: Vec<String> = profile
+        .functions
+        .iter()
+        .take(MAX_HINTS)
+        .map(|function| format!("`{}`", function.name))
+        .collect();
+    let more = match profile.functions.len().saturating_sub(MAX_HINTS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    found.fault("/function", format!("{wrong}; there are {}{more}", names.join(", ")));
+    None
 }
 
 fn idempotency(

@@ -54,7 +54,8 @@ impl Service {
             Some(version) => version,
             None => {
                 let profile = self.0.parts.runner.admit(wasm.clone()).await?;
-                for function in &profile.functions {
+                // The schemas of typed functions are made by admission itself.
+                for function in profile.functions.iter().filter(|one| one.signature.is_none()) {
                     for (what, schema) in
                         [("input", &function.input_schema), ("output", &function.output_schema)]
                     {
@@ -236,7 +237,6 @@ impl From<AdmissionError> for ServiceError {
             AdmissionError::Refused(reason) => {
                 Self::Invalid { faults: vec![Fault::new("", reason)] }
             }
-            AdmissionError::Unsupported(what) => Self::Unsupported { what },
             AdmissionError::Internal(_) => Self::internal(error),
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, Job, Outcome, RunHost, Runner, Status, Store,
-    Submitted, Task, TaskId, UnixMillis, WorkerId,
+    ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Outcome, RunHost, Runner,
+    Signature, Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -112,10 +112,11 @@ impl Runner for Scripted {
             if wasm.starts_with(b"bad") {
                 return Err(AdmissionError::Refused("it is no component".into()));
             }
-            let kind = if wasm.starts_with(b"functions") {
-                ExecutorKind::Functions
+            let (kind, name, signature) = if wasm.starts_with(b"functions") {
+                let nothing = Signature::new(Vec::new(), Vec::new(), None).unwrap();
+                (ExecutorKind::Functions, "add", Some(nothing))
             } else {
-                ExecutorKind::Native
+                (ExecutorKind::Native, "run", None)
             };
             let input_schema = json!({
                 "type": "object",
@@ -127,14 +128,26 @@ impl Runner for Scripted {
                 size_bytes: wasm.len() as u64,
                 description: None,
                 functions: vec![FunctionProfile {
-                    name: "run".into(),
+                    name: name.into(),
                     description: None,
                     input_schema,
                     output_schema: json!({}),
+                    signature,
                 }],
                 imports: Vec::new(),
             })
         })
+    }
+
+    /// Takes what is all numbers.
+    fn check_input(&self, _: &Signature, input: &Value) -> Vec<InputFault> {
+        let wrong = input.as_object().into_iter().flatten().filter(|(_, value)| !value.is_number());
+        wrong
+            .map(|(name, _)| InputFault {
+                pointer: format!("/{name}"),
+                message: "must be a number".into(),
+            })
+            .collect()
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

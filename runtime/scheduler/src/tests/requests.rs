@@ -109,16 +109,45 @@ async fn every_rule_is_checked_at_once_and_pointed_to() {
 #[tokio::test]
 async fn what_is_not_there_yet_is_said_to_be_unsupported() {
     let h = Harness::new().await;
-    h.service.upload(&h.caller, "adder", Bytes::from_static(b"functions")).await.unwrap();
     let mut tar = TaskRequest::new("work", json!({}));
     tar.workspace.from = "tar".into();
     let mut notify = TaskRequest::new("work", json!({}));
     notify.notify.push(errand_core::Notify { url: "https://example.org".into(), events: vec![] });
-    let functions = TaskRequest::new("adder", json!({}));
-    for (request, named) in [(tar, "tar"), (notify, "notify"), (functions, "functions")] {
+    for (request, named) in [(tar, "tar"), (notify, "notify")] {
         let error = h.service.submit(&h.caller, request).await.unwrap_err();
         assert!(matches!(&error, ServiceError::Unsupported { what } if what.contains(named)));
     }
+}
+
+#[tokio::test]
+async fn a_typed_functions_name_and_input_are_checked_before_it_is_queued() {
+    let h = Harness::new().await;
+    h.service.upload(&h.caller, "adder", Bytes::from_static(b"functions")).await.unwrap();
+    let refused = async |executor: &str, function: Option<&str>, input| {
+        let mut request = TaskRequest::new(executor, input);
+        request.function = function.map(str::to_owned);
+        let error = h.service.submit(&h.caller, request).await.unwrap_err();
+        (pointers(&error).join(" "), error.to_string())
+    };
+    let (at, why) = refused("adder", None, json!({})).await;
+    assert_eq!(at, "/function");
+    assert!(why.contains("is missing; there are `add`"), "{why}");
+    let (at, why) = refused("adder", Some("sub"), json!({})).await;
+    assert_eq!(at, "/function");
+    assert!(why.contains("is not a function of `adder`; there are `add`"), "{why}");
+    let (at, _) = refused("adder", Some("add"), json!({"a": "1", "b": 2, "c": null})).await;
+    assert_eq!(at, "/input/a /input/c");
+    let (at, _) = refused("work", Some("run"), json!({})).await;
+    assert_eq!(at, "/function");
+
+    let mut request = TaskRequest::new("adder", json!({"a": 1}));
+    request.function = Some("add".to_owned());
+    let task = created(h.service.submit(&h.caller, request.clone()).await.unwrap());
+    assert_eq!(task.function.as_deref(), Some("add"));
+    request.input = json!({"a": true});
+    let tasks = vec![TaskRequest::new("work", json!({})), request];
+    let error = h.service.submit_batch(&h.caller, BatchRequest { tasks }).await.unwrap_err();
+    assert_eq!(pointers(&error), ["/tasks/1/input/a"]);
 }
 
 fn created(submitted: Submitted) -> Task {

@@ -8,8 +8,8 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Artifact, BlobError, Blobs, BoxFuture, Digest, ErrorCode, EventBody,
-    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, Job, Level, Outcome, RunHost, Runner,
-    Stream, WorkerId,
+    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Level, Outcome,
+    RunHost, Runner, Signature, Stream, WorkerId,
 };
 use errand_scheduler::{Parts, Scheduler, SchedulerConfig, Service, Settings};
 use errand_store::{MemoryBlobs, MemoryStore};
@@ -225,6 +225,7 @@ impl Runner for Puppet {
                 description: None,
                 input_schema: json!({"type": "object", "properties": {"do": {"type": "string"}}}),
                 output_schema: json!({}),
+                signature: None,
             };
             Ok(ExecutorProfile {
                 digest: Digest::of(&wasm),
@@ -235,6 +236,10 @@ impl Runner for Puppet {
                 imports: Vec::new(),
             })
         })
+    }
+
+    fn check_input(&self, _: &Signature, _: &Value) -> Vec<InputFault> {
+        Vec::new()
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
