@@ -20,7 +20,7 @@ mod transition;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use blobs::{BlobError, Blobs};
+pub use blobs::{BlobError, BlobRecord, Blobs};
 pub use event::{
     Artifact, Draft, ErrorCode, Event, EventBody, InterruptReason, Level, LogLine, Stream,
     TaskError, Verdict, WaitingFor,
@@ -33,7 +33,9 @@ pub use id::{
     WorkerId,
 };
 pub use limits::{Bound, Limits, Retry};
-pub use runner::{AdmissionError, Failure, Job, Meter, Outcome, RunHost, Runner, Seed, Stopped};
+pub use runner::{
+    AdmissionError, Failure, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused, Stopped,
+};
 pub use store::{
     Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Epoch, Guard, HeldLease,
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,

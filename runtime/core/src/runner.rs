@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AttemptStart, BoxFuture, ContextId, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
+    AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
     ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Stream, TaskId,
     WorkspaceSource,
 };
@@ -20,6 +20,28 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// [`AdmissionError::Refused`] with a sentence that says what is wrong with the wasm.
     fn admit(&self, wasm: Bytes) -> BoxFuture<'_, Result<ExecutorProfile, AdmissionError>>;
+
+    /// Looks at what a workspace is to start from, before its task is queued.
+    ///
+    /// Quick: what takes long to find out is left to the start.
+    ///
+    /// # Errors
+    /// [`StartRefused::Refused`] with a sentence on what is wrong and what to do.
+    fn check_start<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<(), StartRefused>>;
+
+    /// Captures a directory that a workspace starts from, durably: what [`Job::captured`] names.
+    ///
+    /// # Errors
+    /// With how the attempt fails.
+    fn capture<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<Digest, Failure>>;
 
     /// Performs one run of a task. Dropping the future stops the guest.
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;
@@ -47,6 +69,8 @@ pub struct Job {
     pub input: Arc<Value>,
     /// What the workspace starts from.
     pub workspace: WorkspaceSource,
+    /// The archive that its directory was captured in, where it starts from one.
+    pub captured: Option<Digest>,
     /// Its bounds.
     pub limits: Limits,
     /// Globs of files that are kept when it ends.
@@ -146,6 +170,17 @@ pub struct Failure {
     pub detail: Option<Value>,
     /// Whether another attempt may pass.
     pub retryable: bool,
+}
+
+/// Why a workspace can't start from what was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StartRefused {
+    /// It can't be used; the text says why, and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is wrong on this side.
+    #[error("look at what the workspace starts from: {0}")]
+    Internal(String),
 }
 
 /// Why an upload was not admitted.
