@@ -42,7 +42,6 @@ fn what_can_not_be_enforced_yet_is_refused_and_not_ignored() {
         ("[grants.python]\nhttp = [\"example.com\"]\n", "grants"),
         ("[secrets]\nkey = \"env:KEY\"\n", "secrets"),
         ("[quotas.default]\nqueued = 5\n", "quotas"),
-        ("allow-dir = [\"/tmp\"]\n", "allow-dir"),
     ] {
         refused_config(text).fails(2, "unsupported").fails(2, key).fails(2, "errand.toml:1:");
     }

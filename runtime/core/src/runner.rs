@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
-    ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Stream, TaskId,
-    WorkspaceSource,
+    AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
+    ExecutorProfile, ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Stream,
+    TaskId, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -23,7 +23,8 @@ pub trait Runner: Send + Sync {
 
     /// Looks at what a workspace is to start from, before its task is queued.
     ///
-    /// Quick: what takes long to find out is left to the start.
+    /// Quick: what takes long to find out is left to the start. A runner that says nothing of it makes
+    /// workspaces empty alone.
     ///
     /// # Errors
     /// [`StartRefused::Refused`] with a sentence on what is wrong and what to do.
@@ -31,7 +32,12 @@ pub trait Runner: Send + Sync {
         &'a self,
         source: &'a WorkspaceSource,
         limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<(), StartRefused>>;
+    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+        let _ = limits;
+        let refused = || StartRefused::Refused("workspaces start empty here".into());
+        let checked = if *source == WorkspaceSource::Empty { Ok(()) } else { Err(refused()) };
+        Box::pin(std::future::ready(checked))
+    }
 
     /// Captures a directory that a workspace starts from, durably: what [`Job::captured`] names.
     ///
@@ -41,7 +47,15 @@ pub trait Runner: Send + Sync {
         &'a self,
         source: &'a WorkspaceSource,
         limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<Digest, Failure>>;
+    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+        let _ = (source, limits);
+        Box::pin(std::future::ready(Err(Failure {
+            code: ErrorCode::Internal,
+            message: "workspaces start empty here".into(),
+            detail: None,
+            retryable: false,
+        })))
+    }
 
     /// Performs one run of a task. Dropping the future stops the guest.
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;

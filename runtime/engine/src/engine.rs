@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, Job, Outcome,
-    RunHost, Runner,
+    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, Job, Limits,
+    Outcome, RunHost, Runner, StartRefused, WorkspaceSource,
 };
-use errand_workspace::Workspaces;
+use errand_workspace::{AllowedDirs, Workspaces};
 use tokio::sync::Semaphore;
 
 use crate::admission::{self, Admission};
@@ -17,6 +17,7 @@ use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::host;
 use crate::run::{self, Local, Surroundings};
+use crate::start::Starts;
 
 /// How an engine is set up.
 pub struct EngineOptions {
@@ -28,8 +29,11 @@ pub struct EngineOptions {
     pub workspaces: PathBuf,
     /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
     pub compiler: PathBuf,
-    /// Where executors' sources and artifacts lie; nothing where neither is asked for.
+    /// Where executors' sources, artifacts and what workspaces start from lie; nothing where none of
+    /// them is asked for.
     pub blobs: Option<Arc<dyn Blobs>>,
+    /// The directories that workspaces may start from.
+    pub allowed: Arc<AllowedDirs>,
 }
 
 /// Why an engine can't start.
@@ -42,6 +46,7 @@ pub struct Engine {
     executors: Executors,
     admission: Admission,
     around: Surroundings,
+    starts: Starts,
     compatibility: String,
     /// One permit an instance: a pool that is used up would give errors instead of waiting.
     instances: Semaphore,
@@ -64,6 +69,7 @@ impl Engine {
             Allocation::Pooled { instances } => instances as usize,
             Allocation::OnDemand => Semaphore::MAX_PERMITS,
         };
+        let starts = Starts::new(options.allowed, options.blobs.clone());
         Ok(Self {
             executors: Executors::new(
                 engine.clone(),
@@ -78,6 +84,7 @@ impl Engine {
                 workspaces: Some(Arc::new(workspaces)),
                 blobs: options.blobs,
             },
+            starts,
             compatibility,
             instances: Semaphore::new(instances),
         })
@@ -160,6 +167,22 @@ impl Runner for Engine {
             let compiled = self.executors.path(Digest::of(&wasm));
             self.admission.admit(wasm, compiled).await
         })
+    }
+
+    fn check_start<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+        Box::pin(self.starts.check(source, limits))
+    }
+
+    fn capture<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+        Box::pin(self.starts.capture(source, limits))
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

@@ -17,6 +17,7 @@ mod host;
 mod keep;
 mod memory;
 mod run;
+mod start;
 mod state;
 
 pub use admission::child::main as compile_child;

@@ -7,6 +7,7 @@ use errand_engine::{Allocation, Engine, EngineOptions};
 use errand_scheduler::Service;
 use errand_store::{OpenError, SledOptions, SledStore};
 
+use super::allowed;
 use super::config::Settings;
 use crate::data_dir::{DataDir, TokenFile};
 use crate::errors::{CommandError, Exit, Result};
@@ -29,6 +30,7 @@ impl Parts {
             workspaces: settings.data.workspaces(),
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
+            allowed: allowed::open(&settings.allow_dirs, &settings.data)?,
         })
         .context("serve")?;
         // The store's lock says that no other server uses the directory.

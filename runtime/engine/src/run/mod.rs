@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
-use errand_workspace::{Globs, Workspaces};
+use errand_workspace::{Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -17,9 +17,10 @@ use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
-use crate::host::filesystem::{Files, SeedFile};
+use crate::host::filesystem::{Files, SeedFile, Start};
 use crate::host::stdio::{Input, Stdio};
 use crate::keep::{self, Destination, KeepError};
+use crate::start;
 use crate::state::{Invocation, RunState};
 
 /// What a guest may make the host allocate for the arguments of one call.
@@ -36,7 +37,9 @@ pub(crate) struct Surroundings {
 /// What a run on a person's own machine adds to its job.
 #[derive(Debug, Clone, Default)]
 pub struct Local {
-    /// Files that the workspace starts with.
+    /// The directory that the workspace starts from.
+    pub directory: Option<Arc<Scan>>,
+    /// Files that the workspace starts with besides.
     pub files: Vec<SeedFile>,
     /// Whether the guest reads this process's standard input.
     pub inherit_stdin: bool,
@@ -61,11 +64,20 @@ pub(crate) async fn run(
         false => Input::Bytes(Bytes::new()),
     };
     let ends = local.ends_process;
+    let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
+    let made = match &local.directory {
+        None => start::make(around.workspaces.as_ref(), &around.blobs, &job, &name).await,
+        Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
+    };
+    let start = match made {
+        Ok(made) => Start { name, made, seeds: local.files },
+        Err(failure) => return Outcome::Failed(failure),
+    };
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
             let invocation = Invocation::bare(stdin);
-            let run = match Run::new(around, job, host, fuel, invocation, local.files, false) {
+            let run = match Run::new(around, job, host, fuel, invocation, start, false) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -76,7 +88,7 @@ pub(crate) async fn run(
                 Ok(invocation) => invocation,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let run = match Run::new(around, job, host, fuel, invocation, local.files, true) {
+            let run = match Run::new(around, job, host, fuel, invocation, start, true) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -102,19 +114,12 @@ impl Run {
         host: Arc<dyn RunHost>,
         fuel: FuelGauge,
         invocation: Invocation,
-        files: Vec<SeedFile>,
+        start: Start,
         capture: bool,
     ) -> Result<Self, Ended> {
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
-        let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
-        let files = Files::new(
-            around.workspaces.clone(),
-            name,
-            &job.workspace,
-            job.limits.workspace_bytes,
-            fuel.clone(),
-        )?
-        .with_seeds(files);
+        let limit_bytes = job.limits.workspace_bytes;
+        let files = Files::new(around.workspaces.clone(), start, limit_bytes, fuel.clone())?;
         let state = RunState::new(
             job.clone(),
             host,

@@ -110,12 +110,12 @@ async fn every_rule_is_checked_at_once_and_pointed_to() {
 async fn what_is_not_there_yet_is_said_to_be_unsupported() {
     let h = Harness::new().await;
     h.service.upload(&h.caller, "adder", Bytes::from_static(b"functions")).await.unwrap();
-    let mut tar = TaskRequest::new("work", json!({}));
-    tar.workspace.from = "tar".into();
+    let mut git = TaskRequest::new("work", json!({}));
+    git.workspace.from = "git".into();
     let mut notify = TaskRequest::new("work", json!({}));
     notify.notify.push(errand_core::Notify { url: "https://example.org".into(), events: vec![] });
     let functions = TaskRequest::new("adder", json!({}));
-    for (request, named) in [(tar, "tar"), (notify, "notify"), (functions, "functions")] {
+    for (request, named) in [(git, "git"), (notify, "notify"), (functions, "functions")] {
         let error = h.service.submit(&h.caller, request).await.unwrap_err();
         assert!(matches!(&error, ServiceError::Unsupported { what } if what.contains(named)));
     }

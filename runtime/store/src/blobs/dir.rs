@@ -183,7 +183,11 @@ impl DirBlobs {
     fn check_room(&self, file: &File) -> io::Result<()> {
         let disk = rustix::fs::fstatvfs(file)?;
         let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < self.inner.reserve_bytes { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+        if free < self.inner.reserve_bytes {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn make_shard(&self, shard: &Path, digest: &Digest) -> io::Result<()> {
