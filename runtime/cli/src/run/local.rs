@@ -150,7 +150,8 @@ fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<(
         ExecutorKind::Command => Ok((json!({ "args": arguments }), local)),
         ExecutorKind::Native => {
             let input = match arguments.as_slice() {
-                [] => Value::Null,
+                // As for a task that is submitted without one.
+                [] => json!({}),
                 [input] => serde_json::from_str(input).map_err(|error| {
                     CommandError::usage(format_args!("read the input: it is not JSON: {error}"))
                 })?,
