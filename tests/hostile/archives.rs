@@ -1,7 +1,6 @@
 //! Archives that reach out of their workspace, or would fill it and the disk.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use serde_json::{Value, json};
 use tar::EntryType;

@@ -16,13 +16,12 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| unreadable(path, &error))
 }
 
-/// Opens a file to read it; returns it with its size.
-pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+/// Opens a file to read it.
+pub(crate) fn open(path: &Path) -> Result<File> {
     let open = || {
         let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_file() {
-            Ok((file, metadata.len()))
+        if file.metadata()?.is_file() {
+            Ok(file)
         } else {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
         }

@@ -77,7 +77,7 @@ impl WorkspaceArg {
         namespace: Option<&str>,
         max_bytes: Option<u64>,
     ) -> Result<Option<WorkspaceSource>> {
-        let (archive, bytes) = match self {
+        let archive = match self {
             Self::Empty => return Ok(None),
             Self::Later(_) => return self.check().map(|()| None),
             Self::Archive(path) => files::open(path)?,
@@ -92,13 +92,13 @@ impl WorkspaceArg {
             }
         };
         let route = Route::new("/v1/blobs").query_option("namespace", namespace);
-        let blob: Blob = client.post(route, Payload::File(archive, bytes))?.parse()?;
+        let blob: Blob = client.post(route, Payload::File(archive))?.parse()?;
         Ok(Some(WorkspaceSource::Tar { blob: blob.blake3 }))
     }
 }
 
-/// Packs a directory into a file without a name; returns it with its size.
-fn pack(path: &Path, max_bytes: Option<u64>) -> Result<(File, u64)> {
+/// Packs a directory into a file without a name.
+fn pack(path: &Path, max_bytes: Option<u64>) -> Result<File> {
     let (mut scan, bounds) = scan(path, max_bytes)?;
     let left_out = scan.leave_out_links_out();
     if !left_out.is_empty() {
@@ -109,9 +109,8 @@ fn pack(path: &Path, max_bytes: Option<u64>) -> Result<(File, u64)> {
     let pack = || {
         let mut archive = tempfile::tempfile()?;
         scan.pack(io::BufWriter::new(&mut archive), &bounds)?;
-        let bytes = archive.stream_position()?;
         archive.rewind()?;
-        Ok((archive, bytes))
+        Ok(archive)
     };
     pack().map_err(|error| refusal(path, error))
 }

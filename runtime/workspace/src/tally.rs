@@ -90,6 +90,7 @@ impl Tally {
         let mut outer: Vec<(&str, Weight)> = self.level(|place| !place.contains('/')).collect();
         outer.sort_by_key(|(place, weight)| (std::cmp::Reverse(weigh(weight)), *place));
         outer.truncate(NAMED);
+        outer.retain(|(_, weight)| weigh(weight) > 0);
         for (place, weight) in &mut outer {
             let inner = self
                 .level(|other| other.strip_prefix(*place).is_some_and(|rest| rest.starts_with('/')))

@@ -54,8 +54,8 @@ pub(crate) enum Payload {
     Json(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A file of this many bytes, read as it is sent.
-    File(File, u64),
+    /// A file, read as it is sent.
+    File(File),
 }
 
 /// What the server said.
@@ -217,9 +217,8 @@ impl Client {
                 .header("content-type", "application/octet-stream")
                 .body(bytes)
                 .map(|request| self.agent.run(request)),
-            Payload::File(file, bytes) => request
+            Payload::File(file) => request
                 .header("content-type", "application/octet-stream")
-                .header("content-length", bytes.to_string())
                 .body(file)
                 .map(|request| self.agent.run(request)),
         };
