@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod blobs;
 mod events;
 mod executors;
 mod openapi;
@@ -9,6 +10,7 @@ mod operations;
 mod tasks;
 mod tokens;
 mod unsupported;
+mod workspaces;
 
 use std::collections::BTreeSet;
 

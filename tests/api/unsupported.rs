@@ -6,7 +6,6 @@ const LATER: &[(&str, &str)] = &[
     ("POST", "/v1/tasks/{id}/signals"),
     ("GET", "/v1/tasks/{id}/diff"),
     ("GET", "/v1/tasks/{id}/workspace"),
-    ("POST", "/v1/blobs"),
     ("GET", "/v1/approvals"),
     ("GET", "/v1/approvals?status=pending"),
     ("GET", "/v1/approvals/{id}"),

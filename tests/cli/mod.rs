@@ -17,6 +17,7 @@ mod tasks;
 mod terminal;
 mod tour;
 mod usage;
+mod workspaces;
 
 use crate::harness::shell;
 

@@ -42,7 +42,6 @@ fn what_can_not_be_enforced_yet_is_refused_and_not_ignored() {
         ("[grants.python]\nhttp = [\"example.com\"]\n", "grants"),
         ("[secrets]\nkey = \"env:KEY\"\n", "secrets"),
         ("[quotas.default]\nqueued = 5\n", "quotas"),
-        ("allow-dir = [\"/tmp\"]\n", "allow-dir"),
     ] {
         refused_config(text).fails(2, "unsupported").fails(2, key).fails(2, "errand.toml:1:");
     }
@@ -153,4 +152,21 @@ fn its_log_is_on_standard_error_as_lines_or_as_json() {
     for line in log.lines() {
         serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|_| panic!("{line}"));
     }
+}
+
+#[test]
+fn a_listed_directory_must_be_there_and_have_nothing_to_do_with_the_data() {
+    let data = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = |name: &str| data.path().join(name).to_str().expect("it is text").to_owned();
+    std::fs::create_dir(data.path().join("inside")).expect("it can be made");
+    let around = data.path().parent().expect("it has one").to_str().expect("it is text").to_owned();
+    let missing = path("missing");
+    for listed in [path(""), path("inside"), around, "/".to_owned()] {
+        let args =
+            ["serve", "--data", &path(""), "--listen", "127.0.0.1:0", "--allow-dir", &listed];
+        let ran = shell::run(&mut errand(&args));
+        ran.fails(2, "lie in one another").fails(2, "--allow-dir");
+    }
+    let args = ["serve", "--data", &path(""), "--listen", "127.0.0.1:0", "--allow-dir", &missing];
+    shell::run(&mut errand(&args)).fails(2, &missing);
 }

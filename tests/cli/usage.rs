@@ -60,13 +60,11 @@ fn what_is_not_there_yet_says_unsupported() {
         "plugin new thing --lang rust",
         "plugin test thing.wasm",
         "plugin add https://example.com/thing.wasm",
-        "run --workspace . a.py",
         "run --apply a.py",
         "run --diff a.py",
         "run --allow-http example.com a.py",
-        "submit python --workspace .",
+        "submit python --workspace task:some-id",
         "submit python --workspace git:repo@main",
-        "serve --allow-dir /tmp",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         alone(&line).fails(2, "unsupported");

@@ -121,6 +121,13 @@ impl Client {
         self.send(&format!("/v1/executors?name={name}"), "application/wasm", wasm)
     }
 
+    /// Uploads bytes and returns what names them.
+    pub(crate) fn upload_blob(&self, bytes: &[u8]) -> String {
+        let blob = self.send("/v1/blobs", "application/octet-stream", bytes).expect(201);
+        assert_eq!(blob["size_bytes"], bytes.len(), "{blob}");
+        blob["blake3"].as_str().expect("a blob has a digest").to_owned()
+    }
+
     /// Submits a task and returns its id.
     pub(crate) fn submit(&self, request: &Value) -> String {
         let task = self.post("/v1/tasks", request).expect(202);

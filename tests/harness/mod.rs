@@ -1,5 +1,6 @@
 //! Starts servers and commands, and speaks to them.
 
+pub(crate) mod archive;
 mod client;
 mod messages;
 mod raw;

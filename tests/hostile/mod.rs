@@ -2,6 +2,7 @@
 //!
 //! Each ends in the documented error, and a task that runs beside it finishes unharmed.
 
+mod archives;
 mod bombs;
 mod bounds;
 mod connections;

@@ -1,12 +1,13 @@
 //! The edge to the host: reads the task's input, reports progress, leaves the report as an artifact.
 
 use crate::input::{INPUT_SCHEMA, OUTPUT_SCHEMA};
-use crate::{Input, Report};
+use crate::{Input, Report, workspace};
 use bindings::errand::task::artifacts::{self, Description};
 use bindings::errand::task::execution::Persistence;
 use bindings::errand::task::progress;
 use bindings::errand::task::types::{Error, Level};
 use bindings::{Descriptor, Failure, Guest};
+use std::path::Path;
 
 #[expect(unsafe_code, reason = "generated")]
 mod bindings {
@@ -15,6 +16,7 @@ mod bindings {
     export!(Executor);
 }
 
+const WORKSPACE: &str = "/workspace";
 const REPORT_FILE: &str = "report.md";
 
 struct Executor;
@@ -22,7 +24,7 @@ struct Executor;
 impl Guest for Executor {
     fn describe() -> Descriptor {
         Descriptor {
-            description: "Checks Kubernetes manifests for what breaks good practice.".to_owned(),
+            description: "Checks Kubernetes manifests, handed over or in the workspace, for what breaks good practice.".to_owned(),
             input_schema: INPUT_SCHEMA.to_owned(),
             output_schema: OUTPUT_SCHEMA.to_owned(),
         }
@@ -31,7 +33,12 @@ impl Guest for Executor {
     fn run(input: String) -> Result<String, Failure> {
         let input =
             Input::from_json(&input).map_err(|error| permanent(error.code, error.message))?;
-        let report = crate::lint(&input.files, &input.options, |done, total, document| {
+        let files = match input.files {
+            Some(files) => files,
+            None => workspace::read(Path::new(WORKSPACE))
+                .map_err(|error| permanent(error.code, error.message))?,
+        };
+        let report = crate::lint(&files, &input.options, |done, total, document| {
             progress::report(done, Some(total), Some(document));
         });
         leave_report(&report)?;
@@ -41,14 +48,14 @@ impl Guest for Executor {
 
 /// Writes the report for people and keeps it.
 fn leave_report(report: &Report) -> Result<(), Failure> {
-    std::fs::write(format!("/workspace/{REPORT_FILE}"), report.to_markdown()).map_err(|error| {
-        Failure {
+    std::fs::write(format!("{WORKSPACE}/{REPORT_FILE}"), report.to_markdown()).map_err(
+        |error| Failure {
             code: "report_not_written".to_owned(),
             message: format!("the report could not be written: {error}"),
             detail: None,
             persistence: Persistence::Transient,
-        }
-    })?;
+        },
+    )?;
     let description = Description {
         media_type: Some("text/markdown".to_owned()),
         text: Some("What was found, for a person".to_owned()),

@@ -11,8 +11,8 @@ const NEWEST_MINOR: u32 = 35;
 /// The input of a task.
 #[derive(Debug)]
 pub struct Input {
-    /// Texts by file name.
-    pub files: BTreeMap<String, String>,
+    /// Texts by file name; nothing: those of the workspace.
+    pub files: Option<BTreeMap<String, String>>,
     /// How to check them.
     pub options: Options,
 }
@@ -52,9 +52,9 @@ impl fmt::Display for InputError {
 impl std::error::Error for InputError {}
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `files`")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Wire {
-    files: BTreeMap<String, String>,
+    files: Option<BTreeMap<String, String>>,
     min_severity: Option<Severity>,
     #[serde(default)]
     disable: Vec<String>,
@@ -65,13 +65,13 @@ impl Input {
     /// Reads an input.
     ///
     /// # Errors
-    /// `invalid_input` where the JSON is not of the input's schema or names no files, `unknown_rule` and
+    /// `invalid_input` where the JSON is not of the input's schema or names none in `files`, `unknown_rule` and
     /// `unknown_version` where an option names what does not exist.
     pub fn from_json(text: &str) -> Result<Self, InputError> {
         let invalid = |message: String| InputError { code: "invalid_input", message };
         let wire: Wire = serde_json::from_str(text)
             .map_err(|error| invalid(format!("the input is not as it must be: {error}")))?;
-        if wire.files.is_empty() {
+        if wire.files.as_ref().is_some_and(BTreeMap::is_empty) {
             return Err(invalid("the input names no files".to_owned()));
         }
         if let Some(id) = wire.disable.iter().find(|id| !crate::rules().any(|rule| rule.id == **id))
@@ -121,11 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn without_files_those_of_the_workspace_are_meant() {
+        assert!(Input::from_json("{}").expect("an input").files.is_none());
+    }
+
+    #[test]
     fn wrong_inputs_are_told_apart() {
         let cases = [
             ("", "invalid_input"),
             ("[]", "invalid_input"),
-            ("{}", "invalid_input"),
             (r#"{"files": {}}"#, "invalid_input"),
             (r#"{"files": {"a": 1}}"#, "invalid_input"),
             (r#"{"files": {"a": ""}, "more": 1}"#, "invalid_input"),

@@ -17,6 +17,7 @@ mod report;
 mod resource;
 mod rules;
 mod set;
+pub mod workspace;
 mod yaml;
 
 pub use finding::{Finding, Note, Rule, Severity};

@@ -25,6 +25,9 @@ pub(crate) struct ServerNote {
     pub(crate) url: String,
     /// Its process.
     pub(crate) pid: u32,
+    /// The directories that workspaces may start from, their links resolved.
+    #[serde(default)]
+    pub(crate) allow_dirs: Vec<PathBuf>,
 }
 
 /// One of the two tokens of a new data directory.
@@ -202,8 +205,9 @@ mod tests {
     #[test]
     fn a_server_takes_only_its_own_note_away() {
         let (_temporary, data) = fresh();
-        let first = ServerNote { url: "http://127.0.0.1:1".into(), pid: 1 };
-        let second = ServerNote { url: "http://127.0.0.1:2".into(), pid: 2 };
+        let note = |url: &str, pid| ServerNote { url: url.into(), pid, allow_dirs: Vec::new() };
+        let first = note("http://127.0.0.1:1", 1);
+        let second = note("http://127.0.0.1:2", 2);
         data.announce(&first).expect("writable");
         data.announce(&second).expect("writable");
         data.withdraw(&first);

@@ -16,6 +16,19 @@ pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| unreadable(path, &error))
 }
 
+/// Opens a file to read it.
+pub(crate) fn open(path: &Path) -> Result<File> {
+    let open = || {
+        let file = File::open(path)?;
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
+        }
+    };
+    open().map_err(|error| unreadable(path, &error))
+}
+
 /// Reads standard input as text.
 pub(crate) fn read_stdin() -> Result<String> {
     let mut text = String::new();

@@ -16,6 +16,7 @@ mod render;
 mod run;
 mod serve;
 mod units;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,9 @@ use std::io::Read;
 
 use bytes::Bytes;
 
-use crate::{BoxFuture, Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::{BoxFuture, Digest, Principal, UnixMillis};
 
 /// Content-addressed bytes. The same content is stored once.
 pub trait Blobs: Send + Sync {
@@ -27,6 +29,17 @@ pub trait Blobs: Send + Sync {
         offset: u64,
         length: usize,
     ) -> BoxFuture<'_, Result<Bytes, BlobError>>;
+}
+
+/// Bytes that were uploaded to a namespace. Only there they can be named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobRecord {
+    /// How many.
+    pub size_bytes: u64,
+    /// When they came first.
+    pub uploaded_at: UnixMillis,
+    /// Who uploaded them first.
+    pub uploaded_by: Principal,
 }
 
 /// Why a blob could not be stored or read.

@@ -52,6 +52,9 @@ pub enum EventBody {
         worker: WorkerId,
         /// The engine's compatibility hash, fuel costs included.
         engine: String,
+        /// The archive that a directory was captured in, which each run of the task starts from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workspace: Option<Digest>,
     },
     /// The guest wrote something.
     Log(LogLine),

@@ -21,7 +21,7 @@ mod transition;
 use std::future::Future;
 use std::pin::Pin;
 
-pub use blobs::{BlobError, Blobs};
+pub use blobs::{BlobError, BlobRecord, Blobs};
 pub use event::{
     Artifact, Draft, ErrorCode, Event, EventBody, InterruptReason, Level, LogLine, Stream,
     TaskError, Verdict, WaitingFor,
@@ -35,7 +35,8 @@ pub use id::{
 };
 pub use limits::{Bound, Limits, Retry};
 pub use runner::{
-    AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, Stopped,
+    AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused,
+    Stopped,
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use store::{

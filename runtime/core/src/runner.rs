@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AttemptStart, BoxFuture, ContextId, ErrorCode, EventBody, ExecutorKind, ExecutorProfile,
-    ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Signature, Stream, TaskId,
-    WorkspaceSource,
+    AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
+    ExecutorProfile, ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Signature,
+    Stream, TaskId, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -23,6 +23,42 @@ pub trait Runner: Send + Sync {
 
     /// Tells what is wrong with the input of a typed function: nothing, if it can be called with it.
     fn check_input(&self, signature: &Signature, input: &Value) -> Vec<InputFault>;
+
+    /// Looks at what a workspace is to start from, before its task is queued.
+    ///
+    /// Quick: what takes long to find out is left to the start. A runner that says nothing of it makes
+    /// workspaces empty alone.
+    ///
+    /// # Errors
+    /// [`StartRefused::Refused`] with a sentence on what is wrong and what to do.
+    fn check_start<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+        let _ = limits;
+        let refused = || StartRefused::Refused("workspaces start empty here".into());
+        let checked = if *source == WorkspaceSource::Empty { Ok(()) } else { Err(refused()) };
+        Box::pin(std::future::ready(checked))
+    }
+
+    /// Captures a directory that a workspace starts from, durably: what [`Job::captured`] names.
+    ///
+    /// # Errors
+    /// With how the attempt fails.
+    fn capture<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+        let _ = (source, limits);
+        Box::pin(std::future::ready(Err(Failure {
+            code: ErrorCode::Internal,
+            message: "workspaces start empty here".into(),
+            detail: None,
+            retryable: false,
+        })))
+    }
 
     /// Performs one run of a task. Dropping the future stops the guest.
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;
@@ -59,6 +95,8 @@ pub struct Job {
     pub input: Arc<Value>,
     /// What the workspace starts from.
     pub workspace: WorkspaceSource,
+    /// The archive that its directory was captured in, where it starts from one.
+    pub captured: Option<Digest>,
     /// Its bounds.
     pub limits: Limits,
     /// Globs of files that are kept when it ends.
@@ -158,6 +196,17 @@ pub struct Failure {
     pub detail: Option<Value>,
     /// Whether another attempt may pass.
     pub retryable: bool,
+}
+
+/// Why a workspace can't start from what was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StartRefused {
+    /// It can't be used; the text says why, and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// Something is wrong on this side.
+    #[error("look at what the workspace starts from: {0}")]
+    Internal(String),
 }
 
 /// Why an upload was not admitted.

@@ -299,6 +299,9 @@ pub enum DocKind {
     Token,
     /// Settings of the queue, by name.
     Queue,
+    /// [`crate::BlobRecord`], by `namespace/digest`: who uploaded which bytes. What they are is in
+    /// [`crate::Blobs`], and stays there for as long as the record does.
+    Blob,
 }
 
 impl DocKind {
@@ -308,6 +311,7 @@ impl DocKind {
             Self::Executor => "executor",
             Self::Token => "token",
             Self::Queue => "queue",
+            Self::Blob => "blob",
         }
     }
 }

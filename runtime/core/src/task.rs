@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, ExecutorRef, Limits, Namespace, Retry, TaskError, TaskId, UnixMillis, WaitingFor,
-    WorkspaceSource,
+    ContextId, Digest, ExecutorRef, Limits, Namespace, Retry, TaskError, TaskId, UnixMillis,
+    WaitingFor, WorkspaceSource,
 };
 
 /// The state of a task: the fold over its events, input left out.
@@ -47,6 +47,9 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<String>,
 
+    /// The archive that its workspace's directory was captured in, at its first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captured: Option<Digest>,
     /// Where it is in its life.
     pub status: Status,
     /// What it waits for, while `waiting`.

@@ -43,6 +43,7 @@ impl Task {
             limits: submission.limits,
             retry: submission.retry,
             artifacts: submission.artifacts.clone(),
+            captured: None,
             status: Status::Queued,
             waiting_for: None,
             attempt: 1,
@@ -138,9 +139,11 @@ impl Task {
     fn fold(&mut self, event: &Event) {
         use EventBody as E;
         match &event.body {
-            E::Started { run, .. } => {
+            E::Started { run, workspace, .. } => {
                 self.status = Status::Running;
                 self.runs = *run;
+                // Once: what a task started from is what it always starts from.
+                self.captured = self.captured.or(*workspace);
                 self.resuming = false;
                 self.not_before = None;
                 self.started_at.get_or_insert(event.at);

@@ -48,6 +48,7 @@ fn illegal(task: &Task) -> Option<&'static str> {
 /// Says what a legal event must leave of the task before it.
 fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str> {
     let same_submission = Task {
+        captured: before.captured,
         status: before.status,
         waiting_for: before.waiting_for,
         attempt: before.attempt,
@@ -83,6 +84,10 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
         (
             before.started_at.is_none() || after.started_at == before.started_at,
             "the first start stays",
+        ),
+        (
+            before.captured.is_none() || after.captured == before.captured,
+            "what it started from stays",
         ),
         (!before.cancel_requested || after.cancel_requested || retried, "a cancellation stays"),
         (
@@ -223,10 +228,11 @@ fn body() -> impl Strategy<Value = EventBody> {
         Just(Verdict::Cancelled),
     ];
     let runs = prop_oneof![
-        4 => Just(()).prop_map(|()| EventBody::Started {
+        4 => option::of(any::<[u8; 32]>()).prop_map(|workspace| EventBody::Started {
             run: 0,
             worker: WorkerId::new("worker").expect("valid"),
             engine: "engine".into(),
+            workspace: workspace.map(Digest::from),
         }),
         2 => (waiting_for, option::of(moment()))
             .prop_map(|(waiting_for, until)| EventBody::Waiting { waiting_for, until }),

@@ -115,6 +115,7 @@ impl Ours {
             workspaces: directory.path().join("workspaces"),
             compiler: std::env::current_exe().expect("this program has a path"),
             blobs: None,
+            allowed: Default::default(),
         });
         let engine = engine.expect("an engine can be started");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -137,6 +138,7 @@ impl Ours {
             function: None,
             input: Arc::new(Value::Null),
             workspace: WorkspaceSource::Empty,
+            captured: None,
             limits: Limits::default(),
             artifacts: Vec::new(),
             start: AttemptStart { seed: Seed([7; 32]), base_time: UnixMillis(0) },

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
-    Outcome, RunHost, Runner, Signature,
+    Limits, Outcome, RunHost, Runner, Signature, StartRefused, WorkspaceSource,
 };
-use errand_workspace::Workspaces;
+use errand_workspace::{AllowedDirs, Workspaces};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -17,6 +17,7 @@ use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::run::{self, Local, Surroundings};
+use crate::start::Starts;
 use crate::typed;
 
 /// How an engine is set up.
@@ -29,8 +30,11 @@ pub struct EngineOptions {
     pub workspaces: PathBuf,
     /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
     pub compiler: PathBuf,
-    /// Where executors' sources and artifacts lie; nothing where neither is asked for.
+    /// Where executors' sources, artifacts and what workspaces start from lie; nothing where none of
+    /// them is asked for.
     pub blobs: Option<Arc<dyn Blobs>>,
+    /// The directories that workspaces may start from.
+    pub allowed: Arc<AllowedDirs>,
 }
 
 /// Why an engine can't start.
@@ -43,6 +47,7 @@ pub struct Engine {
     executors: Executors,
     admission: Admission,
     around: Surroundings,
+    starts: Starts,
     /// One permit an instance: a pool that is used up would give errors instead of waiting.
     instances: Semaphore,
 }
@@ -65,6 +70,7 @@ impl Engine {
             Allocation::Pooled { instances } => instances as usize,
             Allocation::OnDemand => Semaphore::MAX_PERMITS,
         };
+        let starts = Starts::new(options.allowed, options.blobs.clone());
         Ok(Self {
             executors,
             admission: Admission::new(options.compiler, options.compiled),
@@ -73,6 +79,7 @@ impl Engine {
                 workspaces: Some(Arc::new(workspaces)),
                 blobs: options.blobs,
             },
+            starts,
             instances: Semaphore::new(instances),
         })
     }
@@ -158,6 +165,22 @@ impl Runner for Engine {
 
     fn check_input(&self, signature: &Signature, input: &Value) -> Vec<InputFault> {
         typed::check(signature, input).err().unwrap_or_default()
+    }
+
+    fn check_start<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+        Box::pin(self.starts.check(source, limits))
+    }
+
+    fn capture<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        limits: &'a Limits,
+    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+        Box::pin(self.starts.capture(source, limits))
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

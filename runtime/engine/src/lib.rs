@@ -20,6 +20,7 @@ mod host;
 mod keep;
 mod memory;
 mod run;
+mod start;
 mod state;
 pub mod typed;
 

@@ -17,8 +17,8 @@ pub use chance::{Random, SeededRandom, SystemRandom};
 pub use service::{
     ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Fault, Follow,
     Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
-    ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, WorkerView,
-    WorkspaceRequest,
+    ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, UploadedBlob,
+    WorkerView, WorkspaceRequest,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig};

@@ -27,6 +27,8 @@ pub(crate) struct AppParts {
     pub(crate) submitted: Counter,
     /// Permits for uploads that are read and compiled.
     pub(crate) uploads: Semaphore,
+    /// Permits for blobs that are read.
+    pub(crate) blob_uploads: Semaphore,
     /// The description of the API, as it is sent.
     pub(crate) openapi: Bytes,
     /// Cancelled when long answers are to end.

@@ -81,12 +81,12 @@ async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Probl
     })
 }
 
-fn broken_off(error: axum::Error) -> Problem {
+pub(crate) fn broken_off(error: axum::Error) -> Problem {
     tracing::debug!(%error, "a request body broke off");
     Problem::malformed("the body broke off before its end")
 }
 
-fn content_length(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 

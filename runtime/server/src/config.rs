@@ -19,6 +19,14 @@ pub struct ServerConfig {
     pub max_upload_bytes: usize,
     /// How many uploads are read and compiled at a time; further ones wait unread.
     pub max_uploads: usize,
+    /// Largest blob.
+    pub max_blob_bytes: u64,
+    /// How many blobs are read at a time; further ones wait unread.
+    pub max_blob_uploads: usize,
+    /// How long a blob may take to arrive.
+    pub blob_timeout: Duration,
+    /// How long a blob's body may stand still.
+    pub blob_piece_timeout: Duration,
     /// How long a JSON body may take to arrive.
     pub json_body_timeout: Duration,
     /// How long an upload may take to arrive.
@@ -38,6 +46,10 @@ impl Default for ServerConfig {
             max_json_bytes: 8 << 20,
             max_upload_bytes: 64 << 20,
             max_uploads: 8,
+            max_blob_bytes: 4 << 30,
+            max_blob_uploads: 16,
+            blob_timeout: Duration::from_secs(3_600),
+            blob_piece_timeout: Duration::from_secs(30),
             json_body_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(300),
             sse_keep_alive: Duration::from_secs(15),

@@ -16,7 +16,7 @@ use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::tasks::{artifacts, control, events, read, submit};
 use crate::unsupported::{self, NotYet};
-use crate::{executors, health, openapi, queue, tokens};
+use crate::{blobs, executors, health, openapi, queue, tokens};
 
 /// Builds the REST interface over a service.
 ///
@@ -34,6 +34,7 @@ pub fn router(service: Service, config: ServerConfig) -> Router {
         metrics,
         submitted: Default::default(),
         uploads: Semaphore::new(config.max_uploads),
+        blob_uploads: Semaphore::new(config.max_blob_uploads),
         openapi,
         stopping: config.stopping.clone(),
         config,
@@ -60,6 +61,8 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(control::retry))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        // /v1/blobs
+        .routes(routes!(blobs::upload))
         // operations
         .routes(routes!(queue::get))
         .routes(routes!(queue::pause))
@@ -79,7 +82,6 @@ const NOT_YET: &[NotYet] = &[
     not_yet(Post, "/v1/tasks/{id}/signals", "send_signal", "sending signals"),
     not_yet(Get, "/v1/tasks/{id}/diff", "get_diff", "the diff of a workspace"),
     not_yet(Get, "/v1/tasks/{id}/workspace", "get_workspace", "fetching a workspace"),
-    not_yet(Post, "/v1/blobs", "upload_blob", "uploading blobs"),
     not_yet(Get, "/v1/approvals", "list_approvals", "listing approvals"),
     not_yet(Get, "/v1/approvals/{id}", "get_approval", "showing an approval"),
     not_yet(Post, "/v1/approvals/{id}", "decide_approval", "deciding approvals"),

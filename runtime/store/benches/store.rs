@@ -192,7 +192,7 @@ fn claim(max: usize) -> Claim {
 
 fn started() -> EventBody {
     let worker = WorkerId::new("worker-1").expect("valid");
-    EventBody::Started { run: 1, worker, engine: "0123456789abcdef".into() }
+    EventBody::Started { run: 1, worker, engine: "0123456789abcdef".into(), workspace: None }
 }
 
 fn completed() -> EventBody {

@@ -271,3 +271,49 @@ async fn write_fixture() {
     }
     fs::write(dir.join("tasks.json"), serde_json::to_string_pretty(&tasks).unwrap()).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_tasks_start_from_and_what_was_uploaded_stays_while_something_names_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let texts = ["captured", "uploaded", "removed", "orphan"];
+    let digests = texts.map(|text| Digest::of(text.as_bytes()));
+    for text in texts {
+        store.blobs().put(text.into()).await.unwrap();
+    }
+    submit(&store, submission()).await;
+    let claimed = claim(&store, 1, 1_000).await.items.remove(0);
+    let EventBody::Started { run, worker, engine, .. } = started(1) else { unreachable!() };
+    let body = EventBody::Started { run, worker, engine, workspace: Some(digests[0]) };
+    let guard = Guard::Lease(claimed.epoch);
+    let task = append(&store, claimed.task.id, guard, vec![body]).await.unwrap();
+    assert_eq!(task.captured, Some(digests[0]));
+    let key = |digest: Digest| format!("default/{digest}");
+    for digest in &digests[1..3] {
+        let record = Some(json!({"size_bytes": 8}));
+        store.put_doc(DocKind::Blob, key(*digest), None, record).await.unwrap();
+    }
+    store.put_doc(DocKind::Blob, key(digests[2]), Some(1), None).await.unwrap();
+    for digest in digests {
+        // Older than what a request under way could still be about to name.
+        let file = fs::File::options().write(true).open(store.blobs().path(&digest)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+    store.close().await.unwrap();
+    drop(store);
+
+    let store = open(dir.path());
+    let mut left = Vec::new();
+    for digest in digests {
+        left.push(store.blobs().size(digest).await.unwrap());
+    }
+    assert_eq!(left, [Some(8), Some(8), None, None]);
+    let task = store.task(task.id).await.unwrap().unwrap();
+    assert_eq!(task.captured, Some(digests[0]), "it is known after a restart");
+    // Another attempt starts from the same.
+    let error = EventBody::Failed { error: error(ErrorCode::Timeout) };
+    append(&store, task.id, Guard::Version(2), vec![error]).await.unwrap();
+    let again = EventBody::RetryRequested {};
+    let again = append(&store, task.id, Guard::Version(3), vec![again]).await.unwrap();
+    assert_eq!((again.attempt, again.captured), (2, Some(digests[0])));
+}

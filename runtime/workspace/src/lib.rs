@@ -1,13 +1,27 @@
 //! Workspaces: the directory that a task sees, and how much may lie in it.
 //!
 //! Owns the directories under one root, reached through capability handles alone, their byte and file
-//! accounting ([`Quota`]) and the walk that finds what a request wants kept. Knows no task states, no
+//! accounting ([`Quota`]), the walk that finds what a request wants kept, and what they start from: a
+//! directory of the host ([`AllowedDirs`], [`Scan`]) or an archive ([`unpack`]). Knows no task states, no
 //! store and no WebAssembly.
 
+mod allowed;
 mod globs;
+mod ignored;
+mod pack;
+mod place;
 mod quota;
 mod root;
+mod scan;
+mod start;
+mod tally;
+mod unpack;
+
+pub use allowed::{AllowedDirs, Directory};
 
 pub use globs::{Globs, InvalidGlob};
 pub use quota::{Exceeded, FileId, OpenFile, Quota};
 pub use root::{Found, Workspace, WorkspaceError, Workspaces};
+pub use scan::Scan;
+pub use start::{Bounds, MAX_FILES, StartError, StopFlag};
+pub use unpack::{LinksOut, check_archive, unpack};

@@ -80,7 +80,7 @@ impl Workspaces {
 #[derive(Debug)]
 pub struct Workspace {
     parent: Dir,
-    dir: Dir,
+    pub(crate) dir: Dir,
     name: String,
 }
 
@@ -142,7 +142,7 @@ impl Workspace {
 }
 
 /// `O_NONBLOCK` on Linux, on the architectures that Errand runs on.
-const NONBLOCK: i32 = 0o4000;
+pub(crate) const NONBLOCK: i32 = 0o4000;
 
 impl Drop for Workspace {
     fn drop(&mut self) {

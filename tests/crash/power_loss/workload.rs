@@ -197,7 +197,7 @@ fn new(stream: u64) -> NewTask {
 
 fn started(run: u32) -> EventBody {
     let worker = WorkerId::new("worker").expect("valid");
-    EventBody::Started { run, worker, engine: "engine".into() }
+    EventBody::Started { run, worker, engine: "engine".into(), workspace: None }
 }
 
 fn log(text: &str) -> EventBody {

@@ -8,7 +8,9 @@ mod route;
 mod sse;
 mod types;
 
+use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -52,6 +54,8 @@ pub(crate) enum Payload {
     Json(String),
     /// Bytes.
     Bytes(Vec<u8>),
+    /// A file, read as it is sent.
+    File(File),
 }
 
 /// What the server said.
@@ -106,6 +110,14 @@ impl Client {
         if let Some(note) = self.data.as_ref().and_then(DataDir::server) {
             self.url = note.url;
         }
+    }
+
+    /// Tells whether the server runs on this machine and lets workspaces start from a directory, which
+    /// is given with its links resolved.
+    pub(crate) fn lists(&self, directory: &Path) -> bool {
+        // One that was found otherwise may be on another machine, where the same path is another one.
+        let note = self.data.as_ref().and_then(DataDir::server);
+        note.is_some_and(|note| note.allow_dirs.iter().any(|listed| directory.starts_with(listed)))
     }
 
     /// Reads something.
@@ -204,6 +216,10 @@ impl Client {
             Payload::Bytes(bytes) => request
                 .header("content-type", "application/octet-stream")
                 .body(bytes)
+                .map(|request| self.agent.run(request)),
+            Payload::File(file) => request
+                .header("content-type", "application/octet-stream")
+                .body(file)
                 .map(|request| self.agent.run(request)),
         };
         let mut response = sent

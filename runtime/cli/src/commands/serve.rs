@@ -50,7 +50,7 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     pub(crate) public_host: Vec<String>,
-    /// A directory that workspaces may start from; repeatable; not in this version
+    /// A directory that workspaces may start from, with all below it; repeatable
     #[arg(long = "allow-dir", value_name = "DIR", env = "ERRAND_ALLOW_DIR", value_delimiter = ',')]
     pub(crate) allow_dir: Vec<PathBuf>,
     /// How the log on standard error looks [default: human]

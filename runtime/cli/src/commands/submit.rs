@@ -11,12 +11,13 @@ use super::{exit_of, result};
 use crate::cli::GlobalArgs;
 use crate::client::{Client, Payload, Route, Task};
 use crate::data_dir::TokenFile;
-use crate::errors::{CommandError, Exit, Result};
+use crate::errors::{Exit, Result};
 use crate::follow::{News, follow};
 use crate::input::InputSource;
 use crate::output::{self, Output};
 use crate::render::{self, progress::Bar};
 use crate::units;
+use crate::workspace::{WorkspaceArg, WorkspaceSource};
 
 /// Hands over a task and prints its id
 ///
@@ -28,6 +29,7 @@ Examples:
   errand submit python --input '{\"code\": \"print(1)\"}'
   errand submit manifest-lint --input @manifests.json --wait
   generate | errand submit calc --function add --input - --label run=nightly
+  errand submit manifest-lint --workspace deploy/ --wait
   errand submit python --input @job.json --memory 512MiB --timeout 10m --artifact 'out/**'")]
 pub(crate) struct SubmitArgs {
     /// The executor: `name`, or `name@digest`
@@ -38,14 +40,14 @@ pub(crate) struct SubmitArgs {
     /// The function to call, where the executor has several
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// What the workspace starts from; only `empty` in this version
+    /// What the workspace starts from: a directory, or an archive; without what `.gitignore` names
     #[arg(
         long,
         value_name = "DIR|git:REPO@REF|task:ID|tar:FILE",
         default_value = "empty",
         hide_default_value = true
     )]
-    workspace: String,
+    workspace: WorkspaceArg,
     /// Keep files that match; repeatable
     #[arg(long = "artifact", value_name = "GLOB")]
     artifacts: Vec<String>,
@@ -81,6 +83,9 @@ pub(crate) struct SubmitArgs {
     /// Time while running [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration, help_heading = "Limits")]
     timeout: Option<Duration>,
+    /// Bytes of all files in the workspace [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size, help_heading = "Limits")]
+    workspace_bytes: Option<u64>,
     /// Attempts in all [default: 3]
     #[arg(long, value_name = "N", help_heading = "Limits")]
     max_attempts: Option<u32>,
@@ -93,6 +98,8 @@ struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     function: Option<&'a str>,
     input: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace: Option<WorkspaceSource>,
     #[serde(skip_serializing_if = "Option::is_none")]
     namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -117,6 +124,8 @@ struct RequestLimits {
     memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workspace_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -126,15 +135,12 @@ struct RequestRetry {
 }
 
 pub(crate) fn run(args: SubmitArgs, globals: &GlobalArgs) -> Result<Exit> {
-    if args.workspace != "empty" {
-        return Err(CommandError::unsupported(format_args!(
-            "`--workspace {}`: workspaces start empty in this version",
-            args.workspace
-        ))
-        .hint("hand the files over in the task's input"));
-    }
-    let request = serde_json::to_string(&request(&args)?).map_err(anyhow::Error::from)?;
+    args.workspace.check()?;
+    let mut request = request(&args)?;
     let mut client = Client::connect(globals, TokenFile::Agent)?;
+    request.workspace =
+        args.workspace.bring(&client, args.namespace.as_deref(), args.workspace_bytes)?;
+    let request = serde_json::to_string(&request).map_err(anyhow::Error::from)?;
     let answer = client.post(Route::new("/v1/tasks"), Payload::Json(request))?;
     let task: Task = answer.parse()?;
     let mut out = Output::stdout();
@@ -155,6 +161,7 @@ fn request(args: &SubmitArgs) -> Result<Request<'_>> {
         executor: &args.executor,
         function: args.function.as_deref(),
         input,
+        workspace: None,
         namespace: args.namespace.as_deref(),
         labels: args.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
         priority: args.priority,
@@ -164,6 +171,7 @@ fn request(args: &SubmitArgs) -> Result<Request<'_>> {
             fuel: args.fuel,
             memory_bytes: args.memory,
             timeout_ms: args.timeout.map(millis),
+            workspace_bytes: args.workspace_bytes,
         },
         retry: RequestRetry { max_attempts: args.max_attempts },
         artifacts: &args.artifacts,
@@ -246,6 +254,8 @@ mod tests {
             "64MiB",
             "--timeout",
             "1m",
+            "--workspace-bytes",
+            "2GiB",
             "--max-attempts",
             "1",
             "--artifact",
@@ -256,7 +266,7 @@ mod tests {
             r#"{"executor":"calc@ab12","function":"add","input":{"b":2,"a":1e400},"labels":{"k":"v=w"},"#
                 .to_owned()
                 + r#""priority":-3,"idempotency_key":"x","delay_ms":2000,"#
-                + r#""limits":{"fuel":5000000,"memory_bytes":67108864,"timeout_ms":60000},"#
+                + r#""limits":{"fuel":5000000,"memory_bytes":67108864,"timeout_ms":60000,"workspace_bytes":2147483648},"#
                 + r#""retry":{"max_attempts":1},"artifacts":["out/**"]}"#
         );
     }

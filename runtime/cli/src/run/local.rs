@@ -10,6 +10,7 @@ use errand_core::{
     Namespace, Outcome, Runner, Seed, TaskId, UnixMillis, WorkspaceSource,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
+use errand_workspace::Scan;
 use serde_json::{Value, json};
 
 use super::host::Terminal;
@@ -17,7 +18,7 @@ use super::plugin::Plugin;
 use super::{RunArgs, functions};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
-use crate::output;
+use crate::{output, workspace};
 
 /// A limit was met.
 const LIMIT_MET: i32 = 124;
@@ -46,6 +47,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             workspaces: data.path().join("runs"),
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
+            allowed: Arc::default(),
         })
         .map_err(anyhow::Error::from)?,
     );
@@ -68,6 +70,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         function,
         input: Arc::new(input),
         workspace: WorkspaceSource::Empty,
+        captured: None,
         limits,
         artifacts: Vec::new(),
         start: AttemptStart { seed: Seed(rand::random()), base_time: now() },
@@ -137,25 +140,25 @@ struct Start {
 /// Makes it of the file and its arguments, by the executor's kind.
 fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<Start> {
     let arguments = args.arguments_as_text()?;
+    let directory = match args.directory() {
+        Some(path) => Some(workspace::scan(path, args.workspace_bytes)?.0),
+        None => None,
+    };
+    let mut local =
+        Local { directory: None, files: Vec::new(), inherit_stdin: true, ends_process: true };
     if !plugin.is_program {
-        let name = args
-            .file()
-            .file_name()
-            .and_then(|name| name.to_str())
-            .ok_or_else(|| CommandError::usage("the file's name is not UTF-8"))?;
-        let seed = SeedFile {
-            path: name.to_owned(),
-            bytes: Bytes::from(crate::files::read_bytes(args.file())?),
-        };
-        let local = Local { files: vec![seed], inherit_stdin: true, ends_process: true };
-        let input = json!({ "file": name, "args": arguments });
+        let (file, seed) = program(args, directory.as_ref())?;
+        local.directory = directory.map(Arc::new);
+        local.files.extend(seed);
+        let input = json!({ "file": file, "args": arguments });
         return Ok(Start { function: None, input, local });
     }
-    let local = Local { files: Vec::new(), inherit_stdin: true, ends_process: true };
+    local.directory = directory.map(Arc::new);
     let (function, input) = match profile.kind {
         ExecutorKind::Command => (None, json!({ "args": arguments })),
         ExecutorKind::Native => match arguments.as_slice() {
-            [] => (None, Value::Null),
+            // As for a task that is submitted without one.
+            [] => (None, json!({})),
             [text] => (None, input(text)?),
             _ => {
                 return Err(CommandError::usage("this executor takes one argument: its input")
@@ -175,6 +178,37 @@ pub(super) fn input(text: &str) -> Result<Value> {
     serde_json::from_str(text).map_err(|error| {
         CommandError::usage(format_args!("read the input: it is not JSON: {error}"))
     })
+}
+
+/// Returns where the program's file is in the workspace, and the file where it is not there already.
+fn program(args: &RunArgs, directory: Option<&Scan>) -> Result<(String, Option<SeedFile>)> {
+    let file = args.file();
+    let not_text = || CommandError::usage("the file's name is not UTF-8");
+    let name = file.file_name().and_then(|name| name.to_str()).ok_or_else(not_text)?;
+    if let (Some(scan), Some(root)) = (directory, args.directory()) {
+        let real = file.canonicalize();
+        let real = real.map_err(|error| {
+            CommandError::usage(format_args!("read `{}`: {error}", file.display()))
+        })?;
+        if let Ok(inside) = real.strip_prefix(workspace::directory(root)?) {
+            let path = inside.to_str().ok_or_else(not_text)?;
+            if scan.has(path) {
+                return Ok((path.to_owned(), None));
+            }
+            return Err(CommandError::usage(format_args!(
+                "`{}` is left out of the workspace, by a `.gitignore` or as git's own",
+                file.display()
+            )));
+        }
+        if scan.has(name) {
+            return Err(CommandError::usage(format_args!(
+                "the workspace has another file that is called `{name}`"
+            ))
+            .hint("name the program otherwise, or run the one in the directory"));
+        }
+    }
+    let bytes = Bytes::from(crate::files::read_bytes(file)?);
+    Ok((name.to_owned(), Some(SeedFile { path: name.to_owned(), bytes })))
 }
 
 /// Says what a person must know, and turns the outcome into an exit code.
@@ -233,6 +267,7 @@ fn hint(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::FuelExhausted => Some("give it more with `--fuel`, such as `--fuel 100T`"),
         ErrorCode::MemoryLimit => Some("give it more with `--memory`, such as `--memory 1GiB`"),
         ErrorCode::Timeout => Some("give it more with `--timeout`, such as `--timeout 1h`"),
+        ErrorCode::WorkspaceLimit => Some("more bytes are allowed with `--workspace-bytes`"),
         _ => None,
     }
 }
@@ -246,6 +281,7 @@ impl RunArgs {
             timeout_ms: self.timeout.map_or(usual.timeout_ms, |time| {
                 u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
             }),
+            workspace_bytes: self.workspace_bytes.unwrap_or(usual.workspace_bytes),
             // A person may print as much as they like into their own terminal or file.
             output_bytes: u64::MAX,
             ..usual

@@ -19,21 +19,22 @@ use crate::units;
 
 /// Runs a file now, in a sandbox, and follows it; needs no server
 ///
-/// The program sees its arguments, its standard input and a workspace with nothing in it but itself, and
-/// nothing else of this machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
+/// The program sees its arguments, its standard input and a workspace with nothing in it but itself or a
+/// copy of a directory, and nothing else of this machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
 /// met, 125 that something went wrong on Errand's side.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   errand run script.py
   errand run --timeout 10s --memory 64MiB program.wasm --flag value
+  errand run --workspace . report.py
   echo data | errand run filter.js
   errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
     /// What to run (.py, .js or .wasm), and arguments for it
     #[arg(value_names = ["FILE", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
     program: Vec<OsString>,
-    /// A directory to work on, copied on write; only `none` in this version
+    /// A directory to work on; the program gets a copy, without what `.gitignore` names
     #[arg(long, value_name = "DIR|none", default_value = "none", hide_default_value = true)]
     pub(crate) workspace: PathBuf,
     /// Write the changes back at the end; not in this version
@@ -51,6 +52,9 @@ pub(crate) struct RunArgs {
     /// Time [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = units::parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    /// Bytes of all files in the workspace [default: 1GiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
+    pub(crate) workspace_bytes: Option<u64>,
     /// Allow requests to this host; repeatable; not in this version
     #[arg(long, value_name = "HOST")]
     pub(crate) allow_http: Vec<String>,
@@ -74,6 +78,11 @@ pub(crate) fn run(args: &RunArgs, globals: &GlobalArgs) -> ExitCode {
 }
 
 impl RunArgs {
+    /// Returns the directory to work on, if there is one.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        Some(self.workspace.as_path()).filter(|path| path.as_os_str() != "none")
+    }
+
     /// Returns what to run.
     pub(crate) fn file(&self) -> &Path {
         self.program.first().expect("clap requires one").as_ref()
@@ -86,12 +95,10 @@ impl RunArgs {
 
     /// Refuses what this version does not do yet.
     fn check(&self) -> Result<()> {
-        let missing = if self.workspace.as_os_str() != "none" {
-            "`--workspace DIR`: workspaces start empty in this version"
-        } else if self.apply {
-            "`--apply` needs a workspace that starts from files"
+        let missing = if self.apply {
+            "`--apply`: what a program changes is gone with its workspace in this version"
         } else if self.diff {
-            "`--diff` needs a workspace that starts from files"
+            "`--diff`: what a program changes is gone with its workspace in this version"
         } else if !self.allow_http.is_empty() {
             "`--allow-http`: programs have no network in this version"
         } else {
@@ -134,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_unsupported() {
-        for flags in ["--workspace .", "--apply", "--diff", "--allow-http x.example"] {
+        for flags in ["--apply", "--diff", "--allow-http x.example"] {
             let error = parse(&format!("errand run {flags} a.py")).check().expect_err(flags);
             assert_eq!(error.exit(), Exit::Usage);
             assert!(error.message().starts_with("unsupported: "));

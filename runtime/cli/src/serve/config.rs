@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) behind_proxy: bool,
     pub(crate) public_hosts: Vec<String>,
+    /// The directories that workspaces may start from.
+    pub(crate) allow_dirs: Vec<PathBuf>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
 }
@@ -58,7 +60,7 @@ struct ConfigFile {
     tls_key: Option<PathBuf>,
     behind_proxy: Option<bool>,
     public_host: Option<Vec<String>>,
-    allow_dir: Option<Spanned<toml::Value>>,
+    allow_dir: Option<Vec<PathBuf>>,
     log_format: Option<LogFormat>,
     log: Option<String>,
     grants: Option<Spanned<toml::Value>>,
@@ -74,11 +76,6 @@ impl Settings {
     }
 
     fn combine(args: ServeArgs, globals: &GlobalArgs, file: ConfigFile) -> Result<Self> {
-        if !args.allow_dir.is_empty() {
-            return Err(CommandError::unsupported(
-                "`--allow-dir`: workspaces start empty in this version",
-            ));
-        }
         let slots = match args.slots.or(file.slots) {
             Some(slots) => slots,
             None => std::thread::available_parallelism().map_or(1, usize::from),
@@ -103,6 +100,10 @@ impl Settings {
             public_hosts: match args.public_host {
                 hosts if hosts.is_empty() => file.public_host.unwrap_or_default(),
                 hosts => hosts,
+            },
+            allow_dirs: match args.allow_dir {
+                dirs if dirs.is_empty() => file.allow_dir.unwrap_or_default(),
+                dirs => dirs,
             },
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
@@ -142,7 +143,6 @@ impl ConfigFile {
             CommandError::usage(format_args!("{origin}{place}: {message}"))
         })?;
         let later = [
-            ("allow-dir", &file.allow_dir, "workspaces start empty in this version"),
             ("grants", &file.grants, "nothing can be granted in this version"),
             ("secrets", &file.secrets, "this version has no secrets"),
             ("quotas", &file.quotas, "this version has no quotas"),
@@ -185,11 +185,12 @@ mod tests {
     #[test]
     fn the_command_line_comes_before_the_file_and_the_file_before_the_default() {
         let args = ServeArgs { slots: Some(3), ..ServeArgs::default() };
-        let file = "slots = 5\ndrain = 7\nlisten = '127.0.0.1:1'\npublic-host = ['a', 'b']\nlog-format = 'json'";
+        let file = "slots = 5\ndrain = 7\nlisten = '127.0.0.1:1'\npublic-host = ['a', 'b']\nallow-dir = ['/srv']\nlog-format = 'json'";
         let settings = settings(args, file).expect("all of it is right");
         assert_eq!((settings.slots, settings.drain), (3, Duration::from_secs(7)));
         assert_eq!(settings.listen, "127.0.0.1:1");
         assert_eq!(settings.public_hosts, ["a", "b"]);
+        assert_eq!(settings.allow_dirs, [PathBuf::from("/srv")]);
         assert_eq!(settings.log_format, LogFormat::Json);
         assert_eq!(settings.log, "info");
         assert!(!settings.behind_proxy);
@@ -208,9 +209,7 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_unsupported_and_not_unknown() {
-        for file in
-            ["\n[grants.python]\nhttp = ['x']\n", "\nallow-dir = ['/srv']\n", "\nsecrets = {}\n"]
-        {
+        for file in ["\n[grants.python]\nhttp = ['x']\n", "\nsecrets = {}\n"] {
             let (exit, message) = refusal(file);
             assert_eq!(exit, Exit::Usage);
             assert!(message.starts_with("unsupported: errand.toml:2:"), "{message}");

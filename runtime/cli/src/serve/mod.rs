@@ -2,6 +2,7 @@
 //!
 //! Guests run on a runtime of their own, so that whoever waits for an answer never waits for a guest.
 
+mod allowed;
 mod config;
 mod listen;
 mod logging;
@@ -81,7 +82,9 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     .context("recover what was left running")?;
     parts.write_tokens(&settings.data).await?;
     let mut front = Front::start(listener, &parts.service, settings, stopping.front.clone())?;
-    let note = ServerNote { url: front.local_url(), pid: std::process::id() };
+    let allow_dirs = settings.allow_dirs.iter().map(|path| allowed::real(path));
+    let allow_dirs = allow_dirs.collect::<Result<_>>()?;
+    let note = ServerNote { url: front.local_url(), pid: std::process::id(), allow_dirs };
     settings.data.announce(&note)?;
     // Whoever started this may not care to read it.
     let _ = Output::stdout().line(format_args!("listening on {}", front.url()));

@@ -7,6 +7,7 @@ use errand_engine::{Allocation, Engine, EngineOptions};
 use errand_scheduler::Service;
 use errand_store::{OpenError, SledOptions, SledStore};
 
+use super::allowed;
 use super::config::Settings;
 use crate::data_dir::{DataDir, TokenFile};
 use crate::errors::{CommandError, Exit, Result};
@@ -20,6 +21,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens everything that lies in the data directory.
     pub(super) fn open(settings: &Settings) -> Result<Self> {
+        let allowed = allowed::open(&settings.allow_dirs, &settings.data)?;
         let store = Arc::new(open_store(&settings.data)?);
         let blobs = Arc::new(store.blobs().clone());
         let instances = u32::try_from(settings.slots).context("count the slots")?;
@@ -29,6 +31,7 @@ impl Parts {
             workspaces: settings.data.workspaces(),
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
+            allowed,
         })
         .context("serve")?;
         // The store's lock says that no other server uses the directory.

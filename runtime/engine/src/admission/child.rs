@@ -19,7 +19,7 @@ use crate::config::{self, Allocation, Footprint};
 use crate::executors::{Loaded, prepare};
 use crate::fuel::FuelGauge;
 use crate::host;
-use crate::host::filesystem::Files;
+use crate::host::filesystem::{Files, Start};
 use crate::host::stdio::{Input, Stdio};
 use crate::state::{Invocation, RunState};
 use crate::typed::{self, Export};
@@ -199,6 +199,7 @@ fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<R
         function: None,
         input: Arc::new(Value::Null),
         workspace: WorkspaceSource::Empty,
+        captured: None,
         limits,
         artifacts: Vec::new(),
         start: AttemptStart { seed: Seed([0; 32]), base_time: UnixMillis(0) },
@@ -207,7 +208,8 @@ fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<R
     });
     let fuel = FuelGauge::new(limits.fuel, host.clone());
     let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
-    let files = Files::new(None, String::new(), &job.workspace, 0, fuel.clone())?;
+    let start = Start { name: String::new(), made: None, seeds: Vec::new() };
+    let files = Files::new(None, start, 0, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
     let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
     let mut store = Store::try_new(engine, state)?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
-use errand_workspace::{Globs, Workspaces};
+use errand_workspace::{Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -18,9 +18,10 @@ use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
-use crate::host::filesystem::{Files, SeedFile};
+use crate::host::filesystem::{Files, SeedFile, Start};
 use crate::host::stdio::{Input, Stdio};
 use crate::keep::{self, Destination, KeepError};
+use crate::start;
 use crate::state::{Invocation, RunState};
 
 /// What a guest may make the host allocate for the arguments of one call.
@@ -36,7 +37,9 @@ pub(crate) struct Surroundings {
 /// What a run on a person's own machine adds to its job.
 #[derive(Debug, Clone, Default)]
 pub struct Local {
-    /// Files that the workspace starts with.
+    /// The directory that the workspace starts from.
+    pub directory: Option<Arc<Scan>>,
+    /// Files that the workspace starts with besides.
     pub files: Vec<SeedFile>,
     /// Whether the guest reads this process's standard input.
     pub inherit_stdin: bool,
@@ -62,15 +65,23 @@ pub(crate) async fn run(
     };
     let ends = local.ends_process;
     let engine = loaded.engine().clone();
+    let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
+    let made = match &local.directory {
+        None => start::make(around.workspaces.as_ref(), &around.blobs, &job, &name).await,
+        Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
+    };
+    let start = match made {
+        Ok(made) => Start { name, made, seeds: local.files },
+        Err(failure) => return Outcome::Failed(failure),
+    };
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
             let invocation = Invocation::bare(stdin);
-            let run =
-                match Run::new(around, &engine, job, host, fuel, invocation, local.files, false) {
-                    Ok(run) => run,
-                    Err(ended) => return ended.into_outcome(),
-                };
+            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, false) {
+                Ok(run) => run,
+                Err(ended) => return ended.into_outcome(),
+            };
             run.drive(async |store| native::call(&executor, store, &input).await, ends).await
         }
         Loaded::Functions(all) => {
@@ -79,11 +90,10 @@ pub(crate) async fn run(
                 Err(failure) => return Outcome::Failed(failure),
             };
             let invocation = Invocation::bare(stdin);
-            let run =
-                match Run::new(around, &engine, job, host, fuel, invocation, local.files, false) {
-                    Ok(run) => run,
-                    Err(ended) => return ended.into_outcome(),
-                };
+            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, false) {
+                Ok(run) => run,
+                Err(ended) => return ended.into_outcome(),
+            };
             let call =
                 async |store: &mut _| functions::call(&all, function, arguments, store).await;
             run.drive(call, ends).await
@@ -93,11 +103,10 @@ pub(crate) async fn run(
                 Ok(invocation) => invocation,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let run =
-                match Run::new(around, &engine, job, host, fuel, invocation, local.files, true) {
-                    Ok(run) => run,
-                    Err(ended) => return ended.into_outcome(),
-                };
+            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, true) {
+                Ok(run) => run,
+                Err(ended) => return ended.into_outcome(),
+            };
             run.drive(async |store| command::call(&program, store).await, ends).await
         }
     }
@@ -130,19 +139,12 @@ impl Run {
         host: Arc<dyn RunHost>,
         fuel: FuelGauge,
         invocation: Invocation,
-        files: Vec<SeedFile>,
+        start: Start,
         capture: bool,
     ) -> Result<Self, Ended> {
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
-        let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
-        let files = Files::new(
-            around.workspaces.clone(),
-            name,
-            &job.workspace,
-            job.limits.workspace_bytes,
-            fuel.clone(),
-        )?
-        .with_seeds(files);
+        let limit_bytes = job.limits.workspace_bytes;
+        let files = Files::new(around.workspaces.clone(), start, limit_bytes, fuel.clone())?;
         let state = RunState::new(
             job.clone(),
             host,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use errand_core::{
     ContextId, Digest, ExecutorKind, ExecutorName, ExecutorProfile, ExecutorRef, FunctionProfile,
-    Idempotency, Limits, Namespace, Retry, Submission, TaskId, WorkspaceSource,
+    Idempotency, Limits, Namespace, Retry, Submission, TaskId,
 };
 use globset::GlobBuilder;
 use serde_json::Value;
 
 use super::request::escaped;
+use super::workspace::Starts;
 use super::{Caller, Fault, Service, ServiceError, TaskRequest};
 
 const MAX_LABELS: usize = 64;
@@ -41,13 +42,13 @@ pub(super) struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    fn fault(&mut self, pointer: &str, message: impl Into<String>) {
+    pub(super) fn fault(&mut self, pointer: &str, message: impl Into<String>) {
         if self.faults.len() < Fault::MOST {
             self.faults.push(Fault::new(format!("{}{pointer}", self.prefix), message));
         }
     }
 
-    fn unsupported(&mut self, what: impl Into<String>) {
+    pub(super) fn unsupported(&mut self, what: impl Into<String>) {
         self.unsupported.get_or_insert_with(|| what.into());
     }
 }
@@ -58,6 +59,7 @@ impl Service {
         &self,
         caller: &Caller,
         request: TaskRequest,
+        starts: &mut Starts,
         found: &mut Findings<'_>,
     ) -> Result<Option<Passed>, ServiceError> {
         let namespace = match request.namespace.as_deref().map(Namespace::new) {
@@ -78,7 +80,7 @@ impl Service {
         check_retry(&request.retry, found);
         check_labels(&request, found);
         check_globs(&request.artifacts, found);
-        check_workspace(&request, found);
+        let workspace = self.check_workspace(&namespace, &request, starts, found).await?;
         if request.delay_ms > MAX_DELAY_MS {
             found.fault("/delay_ms", format!("must be at most {MAX_DELAY_MS}"));
         }
@@ -99,7 +101,7 @@ impl Service {
                 executor,
                 function: request.function,
                 input: Arc::new(request.input),
-                workspace: WorkspaceSource::Empty,
+                workspace,
                 labels: request.labels,
                 priority: request.priority,
                 idempotency_key: request.idempotency_key,
@@ -305,30 +307,6 @@ fn check_globs(globs: &[String], found: &mut Findings<'_>) {
         } else if let Err(error) = GlobBuilder::new(glob).literal_separator(true).build() {
             found.fault(&pointer, error.kind().to_string());
         }
-    }
-}
-
-fn check_workspace(request: &TaskRequest, found: &mut Findings<'_>) {
-    let workspace = &request.workspace;
-    match workspace.from.as_str() {
-        "empty" => {
-            for (name, given) in [
-                ("path", &workspace.path),
-                ("blob", &workspace.blob),
-                ("repo", &workspace.repo),
-                ("ref", &workspace.reference),
-                ("id", &workspace.id),
-            ] {
-                if given.is_some() {
-                    let message = "is not a field of an empty workspace";
-                    found.fault(&format!("/workspace/{name}"), message);
-                }
-            }
-        }
-        from @ ("dir" | "tar" | "git" | "task") => {
-            found.unsupported(format!("a workspace from `{from}`"));
-        }
-        _ => found.fault("/workspace/from", "must be one of empty, dir, tar, git, task"),
     }
 }
 

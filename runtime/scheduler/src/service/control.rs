@@ -101,9 +101,8 @@ impl Service {
                     Err(error) => return Err(error.into()),
                 }
             }
-            if task.status == Status::Running {
-                self.0.runs.cancel(id, &caller.principal, reason.as_deref());
-            }
+            // One that has not started may be at capturing what the task starts from.
+            self.0.runs.cancel(id, &caller.principal, reason.as_deref());
             return Ok(Cancellation { task, changed: true });
         }
         Err(ServiceError::conflict(format!("task `{id}` changes too fast to be cancelled")))

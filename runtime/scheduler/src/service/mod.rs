@@ -4,6 +4,7 @@
 //! own that adds calls to [`Service`].
 
 mod artifacts;
+mod blobs;
 mod caller;
 mod catalogue;
 mod check;
@@ -17,6 +18,7 @@ mod schema;
 mod submit;
 mod tasks;
 mod tokens;
+mod workspace;
 
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use errand_core::{Blobs, Clock, Limits, Runner, Store, UnixMillis};
 use tokio::sync::watch;
 
 pub use artifacts::ArtifactReader;
+pub use blobs::UploadedBlob;
 pub use caller::{Caller, Right, Rights};
 pub use control::{BulkFilter, Cancellation};
 pub use error::{Fault, ServiceError};

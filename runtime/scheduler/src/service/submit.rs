@@ -3,6 +3,7 @@
 use errand_core::{Event, EventBody, NewTask, StoreError, Submitted, TaskId, UnixMillis};
 
 use super::check::{Findings, Passed};
+use super::workspace::Starts;
 use super::{BatchRequest, Caller, Fault, Right, Service, ServiceError, TaskRequest};
 
 impl Service {
@@ -45,11 +46,12 @@ impl Service {
         caller.require(Right::Submit)?;
         let mut faults = Vec::new();
         let mut unsupported = None;
+        let mut starts = Starts::default();
         let mut passed = Vec::with_capacity(requests.len());
         for (index, request) in requests.into_iter().enumerate() {
             let prefix = if batch { format!("/tasks/{index}") } else { String::new() };
             let mut found = Findings { faults: Vec::new(), unsupported: None, prefix: &prefix };
-            passed.extend(self.check(caller, request, &mut found).await?);
+            passed.extend(self.check(caller, request, &mut starts, &mut found).await?);
             unsupported = unsupported.or(found.unsupported);
             faults.append(&mut found.faults);
             if faults.len() >= Fault::MOST {

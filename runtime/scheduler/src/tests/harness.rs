@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Outcome, RunHost, Runner,
-    Signature, Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId,
+    ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Limits, Outcome, RunHost, Runner,
+    Signature, StartRefused, Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId,
+    WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -103,8 +104,13 @@ impl Drop for Asleep<'_> {
 
 type Script = dyn Fn(Job, Arc<dyn RunHost>) -> BoxFuture<'static, Outcome> + Send + Sync;
 
+type Capture = dyn Fn() -> BoxFuture<'static, Result<Digest, Failure>> + Send + Sync;
+
 /// A runner that does what the test says.
-pub(super) struct Scripted(Mutex<Arc<Script>>);
+pub(super) struct Scripted {
+    run: Mutex<Arc<Script>>,
+    capture: Mutex<Arc<Capture>>,
+}
 
 impl Runner for Scripted {
     fn admit(&self, wasm: Bytes) -> BoxFuture<'_, Result<ExecutorProfile, AdmissionError>> {
@@ -151,8 +157,30 @@ impl Runner for Scripted {
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        let script = self.0.lock().unwrap().clone();
+        let script = self.run.lock().unwrap().clone();
         script(job, host)
+    }
+
+    fn check_start<'a>(
+        &'a self,
+        source: &'a WorkspaceSource,
+        _: &'a Limits,
+    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+        let refused = matches!(source, WorkspaceSource::Dir { path } if path != "/listed");
+        let checked = match refused {
+            true => Err(StartRefused::Refused("is not listed".into())),
+            false => Ok(()),
+        };
+        Box::pin(std::future::ready(checked))
+    }
+
+    fn capture<'a>(
+        &'a self,
+        _: &'a WorkspaceSource,
+        _: &'a Limits,
+    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+        let capture = self.capture.lock().unwrap().clone();
+        capture()
     }
 
     fn compatibility(&self) -> &str {
@@ -176,7 +204,9 @@ impl Harness {
         let clock = ManualClock::at(1_000_000);
         let echo: Arc<Script> =
             Arc::new(|job, _| Box::pin(async move { Outcome::Completed((*job.input).clone()) }));
-        let runner = Arc::new(Scripted(Mutex::new(echo)));
+        let capture: Arc<Capture> =
+            Arc::new(|| Box::pin(std::future::ready(Ok(Digest::of(b"captured")))));
+        let runner = Arc::new(Scripted { run: Mutex::new(echo), capture: Mutex::new(capture) });
         let service = service(&store, &clock, &runner);
         let caller = Caller::system();
         service.upload(&caller, "work", Bytes::from_static(b"work")).await.unwrap();
@@ -188,7 +218,15 @@ impl Harness {
     where
         F: Fn(Job, Arc<dyn RunHost>) -> BoxFuture<'static, Outcome> + Send + Sync + 'static,
     {
-        *self.runner.0.lock().unwrap() = Arc::new(script);
+        *self.runner.run.lock().unwrap() = Arc::new(script);
+    }
+
+    /// Sets how directories are captured from now on.
+    pub(super) fn captures<F>(&self, capture: F)
+    where
+        F: Fn() -> BoxFuture<'static, Result<Digest, Failure>> + Send + Sync + 'static,
+    {
+        *self.runner.capture.lock().unwrap() = Arc::new(capture);
     }
 
     /// Starts another service over the same store, as another process would.

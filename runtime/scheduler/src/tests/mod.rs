@@ -7,3 +7,4 @@ mod logging;
 mod recovery;
 mod requests;
 mod running;
+mod workspaces;

@@ -327,7 +327,7 @@ async fn the_engine_and_the_run_are_part_of_the_start() {
     let worker = h.worker(1).await;
     let id = h.submit(json!({})).await;
     let event = h.event(id, "started", 0).await;
-    let EventBody::Started { run, worker: name, engine } = event.body else { panic!() };
+    let EventBody::Started { run, worker: name, engine, .. } = event.body else { panic!() };
     assert_eq!((run, name.as_str(), engine.as_str()), (1, "w1", "test"));
     worker.stop().await;
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use errand_core::{
-    AttemptStart, Claimed, ErrorCode, EventBody, ExecutorKind, Failure, Job, Outcome, RunHost,
-    Seed, Stopped, Task,
+    AttemptStart, Claimed, Digest, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job,
+    Outcome, RunHost, Seed, Stopped, Task, WorkspaceSource,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -76,12 +76,21 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
     let ending = if task.cancel_requested {
         Ending::cancelled(&worker.principal, None)
     } else if let Some(kind) = kind {
+        let captured = match capture(worker, &run, &task).await {
+            Captured::Is(digest) => Ok(digest),
+            Captured::Failed(failure) => Err(failure),
+            Captured::Stopped(reason) => {
+                give_up(worker, &run, epoch, reason).await;
+                return;
+            }
+        };
         let fresh = attempt_start.is_none();
         let start = attempt_start.unwrap_or_else(|| worker.attempt_start());
         let started = EventBody::Started {
             run: task.runs + 1,
             worker: worker.config.worker.clone(),
             engine: worker.engine.clone(),
+            workspace: captured.as_ref().ok().copied().flatten(),
         };
         let how = if worker.must_be_on_record(&task) {
             Start::Durable
@@ -90,9 +99,13 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
         } else {
             Start::AtOnce
         };
-        match run.start(started, fresh.then(|| start.clone()), how).await {
-            Ok(()) => guest(worker, &run, job(&task, kind, input, start)).await,
-            Err(Stopped) => Ending::Stopped(run.stop_reason().unwrap_or(Stop::Lost)),
+        match (run.start(started, fresh.then(|| start.clone()), how).await, captured) {
+            (Ok(()), Ok(captured)) => {
+                let job = Job { captured, ..job(&task, kind, input, start) };
+                guest(worker, &run, job).await
+            }
+            (Ok(()), Err(failure)) => Ending::Outcome(Outcome::Failed(failure)),
+            (Err(Stopped), _) => Ending::Stopped(run.stop_reason().unwrap_or(Stop::Lost)),
         }
     } else {
         Ending::Outcome(Outcome::Failed(Failure {
@@ -141,11 +154,51 @@ fn job(task: &Task, kind: ExecutorKind, input: Arc<serde_json::Value>, start: At
         function: task.function.clone(),
         input,
         workspace: task.workspace.clone(),
+        captured: task.captured,
         limits: task.limits,
         artifacts: task.artifacts.clone(),
         start,
         parent_id: task.parent_id,
         context_id: task.context_id.clone(),
+    }
+}
+
+/// What came of capturing what a task starts from.
+enum Captured {
+    /// It is this, or needs none.
+    Is(Option<Digest>),
+    /// The attempt fails of it.
+    Failed(Failure),
+    /// The run was told to stop meanwhile.
+    Stopped(Stop),
+}
+
+/// Captures the directory that a task starts from, once: later runs start from the same.
+async fn capture(worker: &Worker, run: &Run, task: &Task) -> Captured {
+    if task.captured.is_some() || !matches!(task.workspace, WorkspaceSource::Dir { .. }) {
+        return Captured::Is(task.captured);
+    }
+    let runner = &worker.service.0.parts.runner;
+    let capture = AssertUnwindSafe(runner.capture(&task.workspace, &task.limits)).catch_unwind();
+    tokio::select! {
+        biased;
+        reason = run.stopped() => Captured::Stopped(reason),
+        captured = capture => match captured {
+            Ok(Ok(digest)) => Captured::Is(Some(digest)),
+            Ok(Err(failure)) => Captured::Failed(failure),
+            Err(panic) => Captured::Failed(panicked(run, &*panic)),
+        },
+    }
+}
+
+/// Ends a run that was stopped before its start was recorded: nothing is to be appended, and the task
+/// is claimable again where nobody has ended it.
+async fn give_up(worker: &Worker, run: &Run, epoch: Epoch, reason: Stop) {
+    run.end(Vec::new());
+    if matches!(reason, Stop::Drain)
+        && let Err(error) = worker.service.store().release(run.task(), epoch).await
+    {
+        tracing::warn!(task = %run.task(), %error, "a claimed task was not given back");
     }
 }
 
@@ -160,17 +213,19 @@ async fn guest(worker: &Arc<Worker>, run: &Arc<Run>, job: Job) -> Ending {
         reason = run.stopped() => Ending::Stopped(reason),
         outcome = guest => match outcome {
             Ok(outcome) => Ending::Outcome(outcome),
-            Err(panic) => {
-                let message = panic_text(&*panic);
-                tracing::error!(task = %run.task(), message, "the runner panicked");
-                Ending::Outcome(Outcome::Failed(Failure {
-                    code: ErrorCode::Internal,
-                    message: "the runner failed; the server's log says more".into(),
-                    detail: None,
-                    retryable: true,
-                }))
-            }
+            Err(panic) => Ending::Outcome(Outcome::Failed(panicked(run, &*panic))),
         },
+    }
+}
+
+fn panicked(run: &Run, panic: &(dyn std::any::Any + Send)) -> Failure {
+    let message = panic_text(panic);
+    tracing::error!(task = %run.task(), message, "the runner panicked");
+    Failure {
+        code: ErrorCode::Internal,
+        message: "the runner failed; the server's log says more".into(),
+        detail: None,
+        retryable: true,
     }
 }
 

@@ -93,6 +93,8 @@ enum Body<'a> {
         run: u32,
         worker: &'a WorkerId,
         engine: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        workspace: Option<errand_core::Digest>,
     },
     Log(&'a LogLine),
     // The guest's own kind: the event's is `emitted`.
@@ -169,7 +171,9 @@ impl<'a> From<&'a EventBody> for Body<'a> {
         use EventBody as E;
         match body {
             E::Submitted(submission) => Self::Submitted(submission),
-            E::Started { run, worker, engine } => Self::Started { run: *run, worker, engine },
+            E::Started { run, worker, engine, workspace } => {
+                Self::Started { run: *run, worker, engine, workspace: *workspace }
+            }
             E::Log(line) => Self::Log(line),
             E::Emitted { kind, data } => Self::Emitted { kind, data },
             E::Waiting { waiting_for, until } => {

@@ -60,7 +60,7 @@ pub(crate) struct TaskRequestBody {
     notify: Vec<NotifyBody>,
 }
 
-/// What a workspace starts from. Only `{"from": "empty"}` is supported yet.
+/// What a workspace starts from. `git` and `task` are not supported yet.
 #[derive(ToSchema)]
 #[schema(as = Workspace)]
 #[serde(deny_unknown_fields)]
@@ -69,10 +69,11 @@ pub(crate) struct WorkspaceBody {
     /// What.
     #[schema(value_type = WorkspaceFrom)]
     from: String,
-    /// With `dir`: a directory under a root that the operator listed.
+    /// With `dir`: a directory of the server's machine under one that the operator listed. `.git` and
+    /// what its `.gitignore` files name are left out. Captured when the task first starts.
     #[schema(required = false)]
     path: Option<String>,
-    /// With `tar`: the digest of an uploaded archive.
+    /// With `tar`: the digest of an archive that was uploaded to the namespace, plain or with gzip.
     #[schema(required = false)]
     blob: Option<String>,
     /// With `git`: a repository under a root that the operator listed.

@@ -3,6 +3,7 @@
 
 mod access;
 mod artifacts;
+mod blobs;
 mod bodies;
 mod connections;
 mod description;

@@ -17,6 +17,8 @@ use super::{BlobFiles, io_error, off_thread};
 const UNFINISHED: &str = "unfinished";
 /// How much of a reader is held in memory.
 const COPY_BYTES: usize = 256 << 10;
+/// After so many bytes of one blob, the free space is looked at.
+const LOOK_BYTES: u64 = 16 << 20;
 
 /// Content-addressed files under one directory.
 #[derive(Debug, Clone)]
@@ -27,6 +29,7 @@ pub struct DirBlobs {
 #[derive(Debug)]
 struct Inner {
     dir: PathBuf,
+    reserve_bytes: u64,
     next_name: AtomicU64,
     /// The shards that are known to be on the disk.
     synced_shards: Mutex<[bool; 256]>,
@@ -35,11 +38,11 @@ struct Inner {
 impl DirBlobs {
     /// Opens or creates the directory, and removes what a crash left unfinished in it.
     ///
-    /// One process at a time may have it open; the store's lock sees to that.
+    /// Large blobs leave `reserve_bytes` of its disk free: what the journal needs is not theirs. One process at a time may have it open; the store's lock sees to that.
     ///
     /// # Errors
     /// When the directory can't be made or read.
-    pub fn open(dir: &Path) -> Result<Self, BlobError> {
+    pub fn open(dir: &Path, reserve_bytes: u64) -> Result<Self, BlobError> {
         let failed = |error: io::Error| io_error(&format!("open {}", dir.display()), &error);
         let unfinished = dir.join(UNFINISHED);
         fs::create_dir_all(&unfinished).map_err(failed)?;
@@ -52,6 +55,7 @@ impl DirBlobs {
         }
         let inner = Inner {
             dir: dir.to_owned(),
+            reserve_bytes,
             next_name: AtomicU64::new(0),
             synced_shards: Mutex::new([false; 256]),
         };
@@ -146,7 +150,12 @@ impl DirBlobs {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; COPY_BYTES];
         let mut size = 0;
+        let mut looked_at = 0;
         loop {
+            if size - looked_at >= LOOK_BYTES {
+                self.check_room(&file)?;
+                looked_at = size;
+            }
             let read = match source.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(read) => read,
@@ -169,6 +178,16 @@ impl DirBlobs {
         fs::rename(unfinished, &path)?;
         crate::durable::sync_dir(shard)?;
         Ok((digest, size))
+    }
+
+    fn check_room(&self, file: &File) -> io::Result<()> {
+        let disk = rustix::fs::fstatvfs(file)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free < self.inner.reserve_bytes {
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
+        }
     }
 
     fn make_shard(&self, shard: &Path, digest: &Digest) -> io::Result<()> {
@@ -276,7 +295,7 @@ mod tests {
     #[test]
     fn a_blob_is_swept_when_old_and_not_needed_and_kept_when_used_again() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = DirBlobs::open(&dir.path().join("blobs")).unwrap();
+        let blobs = DirBlobs::open(&dir.path().join("blobs"), 0).unwrap();
         let digests = [b"one", b"two"].map(|bytes| blobs.store(bytes).unwrap());
         let hour = Duration::from_secs(3_600);
         let now = fs::metadata(blobs.path(&digests[0])).unwrap().modified().unwrap();
@@ -288,9 +307,19 @@ mod tests {
     }
 
     #[test]
+    fn a_large_blob_leaves_the_reserve_alone_and_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = DirBlobs::open(&dir.path().join("blobs"), u64::MAX).unwrap();
+        blobs.store(b"small ones are part of the reserve").unwrap();
+        let large = io::repeat(1).take(LOOK_BYTES + 1);
+        assert!(matches!(blobs.write(large), Err(BlobError::NoSpace)));
+        assert_eq!(fs::read_dir(dir.path().join("blobs").join(UNFINISHED)).unwrap().count(), 0);
+    }
+
+    #[test]
     fn a_changed_blob_is_found_out() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = DirBlobs::open(&dir.path().join("blobs")).unwrap();
+        let blobs = DirBlobs::open(&dir.path().join("blobs"), 0).unwrap();
         let digest = blobs.store(b"as it was").unwrap();
         assert_eq!(blobs.check().unwrap(), []);
         fs::write(blobs.path(&digest), b"as it wos").unwrap();

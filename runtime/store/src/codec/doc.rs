@@ -23,8 +23,10 @@ pub(crate) fn seal_doc(
     blobs: &dyn BlobFiles,
 ) -> Result<(Slice, Vec<Digest>), StoreError> {
     let mut needs = Vec::new();
-    if kind == DocKind::Executor {
-        needs.extend(executor_digests(&doc.value));
+    match kind {
+        DocKind::Executor => needs.extend(executor_digests(&doc.value)),
+        DocKind::Blob => needs.extend(uploaded_digest(key)),
+        DocKind::Token | DocKind::Queue => {}
     }
     let Doc { value, version } = doc;
     let head = Part::head(to_json(&StoredDoc { version, value }), blobs)?;
@@ -36,6 +38,11 @@ pub(crate) fn seal_doc(
 fn executor_digests(value: &Value) -> impl Iterator<Item = Digest> {
     let versions = value.get("versions").and_then(Value::as_array).into_iter().flatten();
     versions.filter_map(|version| version.pointer("/profile/digest")?.as_str()?.parse().ok())
+}
+
+/// The bytes that the record of an uploaded blob is about: its key is `namespace/digest`.
+fn uploaded_digest(key: &str) -> Option<Digest> {
+    key.rsplit_once('/')?.1.parse().ok()
 }
 
 /// Reads a document.

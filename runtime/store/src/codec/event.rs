@@ -53,8 +53,10 @@ impl PreparedDraft {
         let mut needs = Vec::new();
         needs.extend(body.blob().map(|blob| blob.digest));
         needs.extend(result.as_ref().and_then(|result| Some(result.blob()?.digest)));
-        if let EventBody::ArtifactPublished(artifact) = &draft.body {
-            needs.push(artifact.blake3);
+        match &draft.body {
+            EventBody::ArtifactPublished(artifact) => needs.push(artifact.blake3),
+            EventBody::Started { workspace, .. } => needs.extend(*workspace),
+            _ => {}
         }
         Ok(Self { draft, body, result, blobs: needs })
     }

@@ -104,6 +104,8 @@ pub(crate) struct Live {
     pub(crate) version: u64,
     pub(crate) status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    captured: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting_for: Option<WaitingFor>,
     attempt: u32,
     first_attempt: u32,
@@ -164,6 +166,7 @@ impl Live {
             created_at: _,
             output: _,
             error: _,
+            captured,
             status,
             waiting_for,
             attempt,
@@ -181,6 +184,7 @@ impl Live {
         Self {
             version: *version,
             status: *status,
+            captured: *captured,
             waiting_for: *waiting_for,
             attempt: *attempt,
             first_attempt: *first_attempt,
@@ -207,6 +211,7 @@ impl Live {
     fn restore(self, task: &mut Task) -> (Option<Lease>, Option<AttemptStart>) {
         task.version = self.version;
         task.status = self.status;
+        task.captured = self.captured;
         task.waiting_for = self.waiting_for;
         task.attempt = self.attempt;
         task.first_attempt = self.first_attempt;

@@ -54,7 +54,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     let lock = Arc::new(files::lock(dir)?);
     let journal_dir = dir.join(JOURNAL);
     files::make_dir(&journal_dir).map_err(io)?;
-    let blobs = DirBlobs::open(&dir.join("blobs")).map_err(failure::blob)?;
+    let blobs = DirBlobs::open(&dir.join("blobs"), options.reserve_bytes).map_err(failure::blob)?;
 
     let index = match believed(dir, options)? {
         Some(checkpoint) => {

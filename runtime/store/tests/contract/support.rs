@@ -85,7 +85,7 @@ pub(crate) fn draft(body: EventBody) -> Draft {
 }
 
 pub(crate) fn started(run: u32) -> EventBody {
-    EventBody::Started { run, worker: worker(), engine: "engine".into() }
+    EventBody::Started { run, worker: worker(), engine: "engine".into(), workspace: None }
 }
 
 pub(crate) fn completed(output: Value) -> EventBody {

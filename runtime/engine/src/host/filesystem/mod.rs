@@ -10,8 +10,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use errand_core::WorkspaceSource;
-use errand_workspace::{FileId, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
+use errand_workspace::{FileId, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{
     Descriptor, Dir, FsPerms, OpenMode, WasiFilesystemCtx, WasiFilesystemCtxView,
@@ -21,10 +20,9 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
+use crate::start::Made;
 use crate::state::RunState;
 
-/// Files, directories and links that a workspace may hold.
-const MAX_FILES: u64 = 100_000;
 /// What an operation on a path is charged for, in fuel: about what it costs the host.
 const PATH_FUEL: u64 = 10_000;
 
@@ -37,7 +35,17 @@ pub struct SeedFile {
     pub bytes: Bytes,
 }
 
-/// The files of one run. The directory is made when the guest first looks for it.
+/// What the files of a run start with.
+pub(crate) struct Start {
+    /// What the directory is called, where it is not made yet.
+    pub(crate) name: String,
+    /// The directory, where there is something in it from the start.
+    pub(crate) made: Option<Made>,
+    /// Files to write besides.
+    pub(crate) seeds: Vec<SeedFile>,
+}
+
+/// The files of one run. A directory that starts empty is made when the guest first looks for it.
 pub(crate) struct Files {
     workspaces: Option<Arc<Workspaces>>,
     name: String,
@@ -50,33 +58,22 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Prepares an empty workspace under `workspaces`, or no files at all without one.
+    /// Prepares a workspace under `workspaces`, or no files at all without one.
     pub(crate) fn new(
         workspaces: Option<Arc<Workspaces>>,
-        name: String,
-        source: &WorkspaceSource,
+        start: Start,
         limit_bytes: u64,
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
-        if *source != WorkspaceSource::Empty {
-            return Err(Ended::Host("this version starts workspaces empty alone".into()));
-        }
-        let quota = Quota::new(limit_bytes, MAX_FILES);
-        Ok(Self {
-            workspaces,
-            name,
-            seeds: Vec::new(),
-            workspace: None,
-            quota,
-            fuel,
-            open: HashMap::new(),
-        })
-    }
-
-    /// Adds files that the workspace starts with.
-    pub(crate) fn with_seeds(mut self, seeds: Vec<SeedFile>) -> Self {
-        self.seeds = seeds;
-        self
+        let Start { name, made, seeds } = start;
+        let (workspace, quota) = match made {
+            Some(Made { workspace, quota }) => (Some(workspace), quota),
+            None => (None, Quota::new(limit_bytes, MAX_FILES)),
+        };
+        let open = HashMap::new();
+        let mut files = Self { workspaces, name, seeds, workspace, quota, fuel, open };
+        files.plant()?;
+        Ok(files)
     }
 
     /// Returns the workspace, where the guest ever looked for it.
@@ -94,15 +91,22 @@ impl Files {
             && let Some(workspaces) = &self.workspaces
         {
             let failed = |error: WorkspaceError| Ended::Host(error.to_string());
-            let made = workspaces.create(&self.name).map_err(failed)?;
-            for seed in self.seeds.drain(..) {
-                self.quota.add_entry()?;
-                self.quota.resize(0, seed.bytes.len() as u64)?;
-                made.write_file(&seed.path, &seed.bytes).map_err(failed)?;
-            }
-            self.workspace = Some(made);
+            self.workspace = Some(workspaces.create(&self.name).map_err(failed)?);
+            self.plant()?;
         }
         Ok(self.workspace.as_ref())
+    }
+
+    /// Writes the seeds, where there is a workspace.
+    fn plant(&mut self) -> Result<(), Ended> {
+        let Some(workspace) = &self.workspace else { return Ok(()) };
+        for seed in self.seeds.drain(..) {
+            self.quota.add_entry()?;
+            self.quota.resize(0, seed.bytes.len() as u64)?;
+            let written = workspace.write_file(&seed.path, &seed.bytes);
+            written.map_err(|error| Ended::Host(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 

@@ -8,10 +8,10 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
 use super::strategies::{Tree, name};
-use crate::config::{self, Allocation};
+use crate::config::{self, Allocation, Footprint};
 
 pub(super) fn engine() -> Engine {
-    config::engine(Allocation::OnDemand).unwrap()
+    config::engine(Allocation::OnDemand, Footprint::Small).unwrap()
 }
 
 /// Makes a component of its text.

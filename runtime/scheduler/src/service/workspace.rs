@@ -1,0 +1,122 @@
+//! What a workspace may start from: the request's fields, whose blob it is, and whether it can be used.
+
+use std::collections::HashMap;
+
+use errand_core::{Digest, Limits, Namespace, StartRefused, WorkspaceSource};
+
+use super::check::Findings;
+use super::{Service, ServiceError, TaskRequest, WorkspaceRequest};
+
+/// What was found out about the starts of a batch: most of its tasks start from the same.
+#[derive(Default)]
+pub(super) struct Starts(HashMap<String, Option<String>>);
+
+impl Service {
+    /// Checks what a workspace is to start from. Where a finding is in the way, what is returned is
+    /// not used.
+    pub(super) async fn check_workspace(
+        &self,
+        namespace: &Namespace,
+        request: &TaskRequest,
+        starts: &mut Starts,
+        found: &mut Findings<'_>,
+    ) -> Result<WorkspaceSource, ServiceError> {
+        let Some((source, pointer)) = read(&request.workspace, found) else {
+            return Ok(WorkspaceSource::Empty);
+        };
+        if let WorkspaceSource::Tar { blob } = &source
+            && !self.has_blob(namespace, *blob).await?
+        {
+            let message = format!(
+                "namespace `{namespace}` has no such blob; upload the archive with `POST /v1/blobs` \
+                 first"
+            );
+            found.fault(pointer, message);
+            return Ok(source);
+        }
+        if let Some(message) = self.look_at(&source, &request.limits, starts).await? {
+            found.fault(pointer, message);
+        }
+        Ok(source)
+    }
+
+    /// Says what is wrong with a start, if something is seen to be.
+    async fn look_at(
+        &self,
+        source: &WorkspaceSource,
+        limits: &Limits,
+        starts: &mut Starts,
+    ) -> Result<Option<String>, ServiceError> {
+        if *source == WorkspaceSource::Empty {
+            return Ok(None);
+        }
+        let key = format!("{} {source:?}", limits.workspace_bytes);
+        if let Some(known) = starts.0.get(&key) {
+            return Ok(known.clone());
+        }
+        let wrong = match self.0.parts.runner.check_start(source, limits).await {
+            Ok(()) => None,
+            Err(StartRefused::Refused(message)) => Some(message),
+            Err(error @ StartRefused::Internal(_)) => return Err(ServiceError::internal(error)),
+        };
+        starts.0.insert(key, wrong.clone());
+        Ok(wrong)
+    }
+}
+
+/// Reads the fields; returns the source, and where its faults are pointed to.
+fn read(
+    workspace: &WorkspaceRequest,
+    found: &mut Findings<'_>,
+) -> Option<(WorkspaceSource, &'static str)> {
+    let from = workspace.from.as_str();
+    let known: &[&str] = match from {
+        "empty" => &[],
+        "dir" => &["path"],
+        "tar" => &["blob"],
+        "git" | "task" => {
+            found.unsupported(format!("a workspace from `{from}`"));
+            return None;
+        }
+        _ => {
+            found.fault("/workspace/from", "must be one of empty, dir, tar, git, task");
+            return None;
+        }
+    };
+    for (name, given) in [
+        ("path", &workspace.path),
+        ("blob", &workspace.blob),
+        ("repo", &workspace.repo),
+        ("ref", &workspace.reference),
+        ("id", &workspace.id),
+    ] {
+        if given.is_some() && !known.contains(&name) {
+            let message = match from {
+                "empty" => "is not a field of an empty workspace".to_owned(),
+                from => format!("is not a field of a workspace from `{from}`"),
+            };
+            found.fault(&format!("/workspace/{name}"), message);
+        }
+    }
+    match from {
+        "dir" => match &workspace.path {
+            Some(path) => Some((WorkspaceSource::Dir { path: path.clone() }, "/workspace/path")),
+            None => {
+                found.fault("/workspace/path", "is missing");
+                None
+            }
+        },
+        "tar" => match workspace.blob.as_deref().map(str::parse::<Digest>) {
+            Some(Ok(blob)) => Some((WorkspaceSource::Tar { blob }, "/workspace/blob")),
+            Some(Err(error)) => {
+                found.fault("/workspace/blob", error.to_string());
+                None
+            }
+            None => {
+                found.fault("/workspace/blob", "is missing");
+                None
+            }
+        },
+        _ => Some((WorkspaceSource::Empty, "/workspace")),
+    }
+}

@@ -1,0 +1,271 @@
+//! Workspaces that start from an uploaded archive or a directory of the server's machine.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{pointers, text};
+use crate::harness::archive::{file, link, tar};
+use crate::harness::{Client, Server, plugin, shared};
+
+/// A directory with files in it, beside others, and a server that lists it.
+struct Listed {
+    server: Server,
+    root: TempDir,
+}
+
+impl Listed {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let root = tempfile::tempdir().expect("a temporary directory can be made");
+        for (path, text) in files {
+            write(&root.path().join(path), text);
+        }
+        let listed = root.path().join("listed");
+        std::fs::create_dir_all(&listed).expect("it can be made");
+        let listed = listed.to_str().expect("a temporary path is text");
+        let server = Server::start_with(&["--slots", "1", "--allow-dir", listed]);
+        server.operator().upload("probe", &plugin("test/probe")).expect(201);
+        Self { server, root }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn request(&self, directory: &str, input: &Value) -> Value {
+        let workspace = json!({"from": "dir", "path": self.path(directory)});
+        json!({"executor": "probe", "input": input, "workspace": workspace})
+    }
+
+    fn refusal(&self, directory: &str) -> String {
+        let request = self.request(directory, &json!({"do": "list", "path": "/workspace"}));
+        let problem = self.server.agent().post("/v1/tasks", &request).problem(422, "invalid");
+        assert_eq!(pointers(&problem), ["/workspace/path"]);
+        text(&problem["errors"][0]["message"])
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+    std::fs::write(path, text).expect("it can be written");
+}
+
+/// The text of a file in the workspace of the one task that runs.
+fn in_workspace(server: &Server, name: &str) -> String {
+    let spaces = std::fs::read_dir(server.data().join("workspaces")).expect("it is there");
+    let spaces: Vec<PathBuf> = spaces.map(|space| space.expect("it is read").path()).collect();
+    assert_eq!(spaces.len(), 1, "{spaces:?}");
+    std::fs::read_to_string(spaces[0].join(name)).expect("it is there")
+}
+
+fn output(client: &Client, request: &Value) -> Value {
+    let task = client.finish(&client.submit(request));
+    assert_eq!(task["status"], "completed", "{task}");
+    task["output"].clone()
+}
+
+#[test]
+fn a_program_of_an_archive_runs_among_its_files() {
+    let program = "
+import os, sys
+from lib import twice
+result = {
+    'here': os.getcwd(), 'names': sorted(os.listdir('.')), 'data': twice(open('data/a.txt').read()),
+    'args': sys.argv, 'linked': open('linked').read(),
+}
+open('data/a.txt', 'a').write(' and more')
+open('made', 'w').write('made')
+";
+    let lib = "def twice(text): return text * 2\n";
+    let items = [
+        file("run/program.py", program),
+        file("run/lib.py", lib),
+        file("data/a.txt", "text"),
+        link("linked", "data/a.txt"),
+    ];
+    let client = shared::agent();
+    let blob = client.upload_blob(&tar(&items));
+    let request = json!({
+        "executor": shared::python(), "input": {"file": "run/program.py", "args": ["x"]},
+        "workspace": {"from": "tar", "blob": blob}, "artifacts": ["made", "data/**"],
+    });
+    for _ in 0..2 {
+        // What a task changes is its own.
+        let id = client.submit(&request);
+        let task = client.finish(&id);
+        assert_eq!(task["status"], "completed", "{task}");
+        assert_eq!(
+            task["output"]["result"],
+            json!({
+                "here": "/workspace", "names": ["data", "linked", "run"], "data": "texttext",
+                "args": ["run/program.py", "x"], "linked": "text",
+            })
+        );
+        let kept = client.get(&format!("/v1/tasks/{id}/artifacts/data/a.txt"));
+        assert_eq!(String::from_utf8_lossy(&kept.bytes), "text and more");
+    }
+    let missing = json!({
+        "executor": shared::python(), "input": {"file": "program.py"},
+        "workspace": {"from": "tar", "blob": blob},
+    });
+    let task = client.finish(&client.submit(&missing));
+    assert_eq!(task["error"]["detail"]["code"], "invalid_input", "{task}");
+}
+
+#[test]
+fn manifests_of_a_workspace_are_checked() {
+    let client = shared::operator();
+    client.upload("manifest-lint", &plugin("manifest-lint"));
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: a}]}\n";
+    let items =
+        [file("deploy/a.yaml", pod), file("deploy/more/b.yml", pod), file("readme.md", "#")];
+    let blob = client.upload_blob(&tar(&items));
+    let request = json!({
+        "executor": "manifest-lint", "workspace": {"from": "tar", "blob": blob},
+    });
+    let report = output(&client, &request);
+    assert_eq!(report["summary"]["files"], 2, "{report}");
+    let places: Vec<&Value> =
+        report["findings"].as_array().expect("a list").iter().map(|found| &found["file"]).collect();
+    assert!(places.contains(&&json!("deploy/more/b.yml")), "{places:?}");
+    let task = client.run("manifest-lint", &json!({}));
+    assert_eq!(task["error"]["detail"]["code"], "no_files", "{task}");
+}
+
+#[test]
+fn what_an_archive_brings_counts_towards_the_workspaces_bounds() {
+    let client = shared::agent();
+    let blob = client.upload_blob(&tar(&[file("a", &"x".repeat(60_000))]));
+    let request = |input: Value| {
+        json!({
+            "executor": shared::probe(), "input": input, "limits": {"workspace_bytes": 100_000},
+            "workspace": {"from": "tar", "blob": blob},
+        })
+    };
+    let fits = json!({"do": "write_file", "path": "/workspace/b", "bytes": 40_000});
+    assert_eq!(output(&client, &request(fits)), json!({"ok": null}));
+    let over = json!({"do": "write_file", "path": "/workspace/b", "bytes": 40_001});
+    let task = client.finish(&client.submit(&request(over)));
+    assert_eq!(task["error"]["code"], "workspace_limit", "{task}");
+    // What it brought may be overwritten, and gives its room back.
+    let again = json!({"do": "write_file", "path": "/workspace/a", "bytes": 99_000});
+    assert_eq!(output(&client, &request(again)), json!({"ok": null}));
+}
+
+#[test]
+fn a_directory_is_copied_without_git_and_what_it_ignores() {
+    let listed = Listed::new(&[
+        ("listed/app/main.txt", "main"),
+        ("listed/app/.git/config", "secret"),
+        ("listed/app/.gitignore", "*.log\nnode_modules/\n"),
+        ("listed/app/a.log", ""),
+        ("listed/app/node_modules/m/i.js", ""),
+    ]);
+    std::os::unix::fs::symlink("/etc/passwd", listed.path("listed/app/outside")).expect("made");
+    let client = listed.server.agent();
+    let list = json!({"do": "list", "path": "/workspace"});
+    let names = output(&client, &listed.request("listed/app", &list));
+    let mut names: Vec<String> = names["ok"].as_array().expect("a list").iter().map(text).collect();
+    names.sort();
+    assert_eq!(names, [".gitignore", "main.txt", "outside"]);
+    let reads = |path: &str| {
+        let input = json!({"do": "read_file", "path": path});
+        output(&client, &listed.request("listed/app", &input))
+    };
+    assert_eq!(reads("/workspace/main.txt"), json!({"ok": "main"}));
+    assert!(reads("/workspace/outside")["err"].is_object(), "a link out leads nowhere");
+    let input = json!({"do": "write_text", "path": "/workspace/main.txt", "text": "changed"});
+    output(&client, &listed.request("listed/app", &input));
+    let source = std::fs::read_to_string(listed.path("listed/app/main.txt"));
+    assert_eq!(source.expect("it is there"), "main", "it is never written to");
+}
+
+#[test]
+fn every_run_starts_from_what_the_first_one_found() {
+    let Listed { server, root } = Listed::new(&[("listed/a.txt", "first")]);
+    let source = root.path().join("listed/a.txt");
+    let client = server.agent();
+    let workspace = json!({"from": "dir", "path": root.path().join("listed")});
+    let id = client.submit(&json!({
+        "executor": "probe", "input": {"do": "spin_forever"}, "workspace": workspace,
+    }));
+    client.follow(&id, &[]).until_it_runs();
+    assert_eq!(in_workspace(&server, "a.txt"), "first");
+    write(&source, "second");
+
+    let listed = root.path().join("listed");
+    let flags = ["--slots", "1", "--allow-dir", listed.to_str().expect("it is text")];
+    let server = Server::start_on(server.kill(), &flags);
+    let client = server.agent();
+    client.follow(&id, &[("last-event-id", "2")]).until_it_runs();
+    assert_eq!(in_workspace(&server, "a.txt"), "first", "after a crash");
+
+    client.send(&format!("/v1/tasks/{id}/cancel"), "application/json", b"").expect(202);
+    client.finish(&id);
+    std::fs::remove_dir_all(&listed).expect("it can be removed");
+    client.send(&format!("/v1/tasks/{id}/retry"), "application/json", b"").expect(202);
+    client.follow(&id, &[("last-event-id", "7")]).until_it_runs();
+    assert_eq!(in_workspace(&server, "a.txt"), "first", "in another attempt");
+    let starts: Vec<Value> = client
+        .events(&id)
+        .into_iter()
+        .filter(|event| event["kind"] == "started")
+        .map(|event| event["data"]["workspace"].clone())
+        .collect();
+    assert_eq!(starts.len(), 3);
+    assert!(starts.iter().all(|start| *start == starts[0] && start.is_string()), "{starts:?}");
+}
+
+#[test]
+fn directories_that_are_not_listed_are_refused_with_what_to_do() {
+    let listed = Listed::new(&[("listed/a", ""), ("listed-not/a", ""), ("secret/a", "")]);
+    std::os::unix::fs::symlink("../secret", listed.path("listed/way-out")).expect("made");
+    for path in ["listed-not", "secret", "", "listed/../secret", "/etc"] {
+        let message = listed.refusal(path);
+        assert!(message.contains("--allow-dir") || message.contains("`..`"), "{path}: {message}");
+    }
+    for path in ["listed/way-out", "listed/missing", "listed/a"] {
+        assert!(listed.refusal(path).contains("can't be opened"), "{path}");
+    }
+    let relative = json!({"executor": "probe", "workspace": {"from": "dir", "path": "listed"}});
+    listed.server.agent().post("/v1/tasks", &relative).problem(422, "invalid");
+    // The shared server lists none.
+    let request = json!({
+        "executor": shared::noop(), "workspace": {"from": "dir", "path": listed.path("listed")},
+    });
+    let problem = shared::agent().post("/v1/tasks", &request).problem(422, "invalid");
+    assert!(text(&problem["detail"]).contains("--allow-dir"), "{problem}");
+}
+
+#[test]
+fn a_directory_that_is_too_large_is_refused_at_once_with_what_takes_the_room() {
+    let listed = Listed::new(&[
+        ("listed/src/a", "x"),
+        ("listed/node_modules/m/large.js", &"x".repeat(200_000)),
+    ]);
+    let mut request = listed.request("listed", &json!({"do": "list", "path": "/workspace"}));
+    request["limits"] = json!({"workspace_bytes": 100_000});
+    let client = listed.server.agent();
+    let problem = client.post("/v1/tasks", &request).problem(422, "invalid");
+    let message = text(&problem["errors"][0]["message"]);
+    for part in ["node_modules", ".gitignore", "workspace_bytes"] {
+        assert!(message.contains(part), "{message}");
+    }
+    write(&listed.path("listed/.gitignore"), "node_modules\n");
+    output(&client, &request);
+}
+
+#[test]
+fn a_directory_that_is_gone_before_the_start_fails_its_task() {
+    let listed = Listed::new(&[("listed/app/a", "")]);
+    let client = listed.server.agent();
+    let mut request = listed.request("listed/app", &json!({"do": "list", "path": "/workspace"}));
+    request["delay_ms"] = json!(300);
+    let id = client.submit(&request);
+    std::fs::remove_dir_all(listed.path("listed/app")).expect("it can be removed");
+    let task = client.finish(&id);
+    assert_eq!(task["error"]["code"], "executor_failed", "{task}");
+    assert_eq!(task["error"]["detail"]["code"], "invalid_workspace", "{task}");
+    assert_eq!(task["attempt"], 1, "it is not tried again by itself");
+}
