@@ -6,6 +6,7 @@ pub(crate) mod executor;
 pub(crate) mod progress;
 pub(crate) mod table;
 pub(crate) mod task;
+pub(crate) mod told;
 
 use anstyle::{AnsiColor, Style};
 use errand_core::Status;
