@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::errors::{CommandError, Result};
 
@@ -14,6 +14,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String> {
 /// Reads a file.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+/// Lists the files of a directory, by name.
+pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut listed = listed.map_err(|error| unreadable(directory, &error))?;
+    listed.sort();
+    Ok(listed)
 }
 
 /// Reads standard input as text.
