@@ -3,6 +3,8 @@
 //!
 //! Needs what `make build plugins templates` builds, which `make test` does first.
 
+#![expect(clippy::disallowed_methods, reason = "tests make their own files and start processes")]
+
 mod api;
 mod cli;
 mod crash;

@@ -1,5 +1,7 @@
 //! The files that a person names on the command line: the only module that opens them.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the files that a person names")]
+
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};

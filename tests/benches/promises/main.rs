@@ -3,6 +3,11 @@
 //! Client and server share the machine, as the promises say. Whoever runs it on a noisy machine looks at
 //! the ratios and runs it again. Arguments name the measurements to make; none means all.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "benchmarks make their own files and start processes"
+)]
+
 mod connection;
 #[path = "../../harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]

@@ -1,5 +1,7 @@
 //! `errand plugin new`: a new executor's source, complete, from a template in the binary.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the project that it writes")]
+
 mod template;
 
 use std::fs::{self, DirBuilder, File};
