@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build plugins run serve test unit lint fmt bench compare clean
+.PHONY: help build plugins templates run serve test unit lint fmt bench compare clean
 
 CARGO ?= cargo
 ERRAND := target/release/errand
@@ -18,13 +18,16 @@ plugins: ## Builds the executors into target/plugins, with what building them ne
 	@$(MAKE) -C plugins all
 	@$(MAKE) -C plugins/python all
 
+templates: ## Prepares what building a project of `errand plugin new` needs, so that tests need no network.
+	@$(MAKE) -C plugins/templates all
+
 run: build plugins ## Shows it at work: a server, three executors, real tasks; ends by itself.
 	@examples/tour/run.sh $(ERRAND)
 
 serve: build ## Starts a server on 127.0.0.1:7420 that keeps its data.
 	@$(ERRAND) serve
 
-test: build plugins ## Runs every test.
+test: build plugins templates ## Runs every test.
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
 	$(CARGO) test --release --locked --workspace

@@ -1,7 +1,9 @@
 //! Errand, tested from outside: the binary is started as a user starts it, and spoken to over HTTP, the
 //! shell and signals.
 //!
-//! Needs what `make build plugins` builds, which `make test` does first.
+//! Needs what `make build plugins templates` builds, which `make test` does first.
+
+#![expect(clippy::disallowed_methods, reason = "tests make their own files and start processes")]
 
 mod api;
 mod cli;

@@ -36,7 +36,7 @@ fn an_executor_is_added_listed_shown_and_removed() {
     assert!(shell::shared(&["plugin", "show", "cli_added"]).ok().contains("args?, env?, stdin?"));
 
     let id = completed(&["cli_added"]);
-    shell::shared(&["plugin", "remove", "cli_added"]).fails(4, "pinned");
+    shell::shared(&["plugin", "remove", "cli_added"]).fails(4, &format!("task `{id}` is pinned"));
     shell::shared(&["delete", &id]).expect(0);
     shell::shared(&["plugin", "remove", "cli_added"]).expect(0);
     shell::shared(&["plugin", "show", "cli_added"]).fails(3, "no executor `cli_added`");

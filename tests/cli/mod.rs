@@ -8,6 +8,8 @@ mod answers;
 mod data_dir;
 mod doctor;
 mod following;
+mod plugin_new;
+mod plugin_test;
 mod run_limits;
 mod run_python;
 mod run_wasm;

@@ -48,6 +48,26 @@ fn what_can_not_be_enforced_yet_is_refused_and_not_ignored() {
 }
 
 #[test]
+fn mistakes_are_found_before_anything_is_stored() {
+    let files = tempfile::tempdir().expect("a temporary directory can be made");
+    let pem = files.path().join("no.pem");
+    std::fs::write(&pem, "this is no certificate").expect("it can be written");
+    let pem = pem.to_str().expect("a temporary path is text");
+    for (flags, part) in [
+        (["--tls-cert", pem, "--tls-key", pem].as_slice(), "speak TLS"),
+        (&["--tls-cert", "none.pem", "--tls-key", pem], "none.pem"),
+        (&["--config", "none.toml"], "none.toml"),
+        (&["--slots", "0"], "slots"),
+    ] {
+        let data = files.path().join("data");
+        let mut command = errand(&["serve"]);
+        command.args(flags).env("ERRAND_DATA", &data).env("ERRAND_LISTEN", "127.0.0.1:0");
+        shell::run(&mut command).fails(2, part);
+        assert!(!data.exists(), "{flags:?} made a data directory");
+    }
+}
+
+#[test]
 fn settings_that_make_no_sense_are_refused() {
     refused(&["--slots", "0"]).fails(2, "slots");
     refused(&["--slots", "99999"]).fails(2, "slots");

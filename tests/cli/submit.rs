@@ -131,3 +131,24 @@ fn what_the_server_refuses_names_the_field_and_ends_with_4() {
         shell::shared(&line).fails(4, part);
     }
 }
+
+#[test]
+fn waiting_for_a_failure_says_it_once() {
+    let program = shared::command_probe();
+    let input = r#"{"args": ["complain", "what went wrong", "exit", "3"]}"#;
+    let ran = shell::shared(&["submit", program, "--input", input, "--wait"]).expect(1);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(ran.stderr.matches("what went wrong").count(), 1, "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("executor_failed").count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("{\"exit_code\":3}\n"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_traceback_is_said_once() {
+    let input = serde_json::json!({ "code": "raise ValueError('not so')" }).to_string();
+    let args = ["submit", shared::python(), "--input", &input, "--wait"];
+    let ran = shell::shared(&args).expect(1);
+    assert_eq!(ran.stderr.matches("Traceback").count(), 1, "{}", ran.stderr);
+    // Python's own last line, and the event that ended the task.
+    assert_eq!(ran.stderr.matches("not so").count(), 3, "{}", ran.stderr);
+}

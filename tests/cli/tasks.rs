@@ -102,6 +102,20 @@ fn what_is_not_there_ends_with_3() {
 }
 
 #[test]
+fn what_is_not_there_comes_with_where_to_look_for_it() {
+    let id = completed(&[shared::noop()]);
+    for (line, hint) in [
+        (["show", "nope"].as_slice(), "hint: `errand list` shows"),
+        (&["artifacts", "nope"], "hint: `errand list` shows"),
+        (&["artifacts", &id, "nope.txt"], "hint: `errand artifacts ID` shows"),
+        (&["plugin", "show", "nope"], "hint: `errand plugin list` shows"),
+        (&["token", "revoke", "nope"], "hint: `errand token list` shows"),
+    ] {
+        shell::shared(line).fails(3, hint);
+    }
+}
+
+#[test]
 fn of_several_each_is_tried() {
     let ids = [completed(&[shared::noop()]), completed(&[shared::noop()])];
     let ran = shell::shared(&["delete", &ids[0], "nope", &ids[1]]).expect(3);

@@ -32,6 +32,12 @@ fn the_page_on_workspaces_shows_what_happens() {
     check("docs/workspaces.md");
 }
 
+#[test]
+fn the_page_on_plugins_shows_what_happens() {
+    session::assert_that_templates_can_be_built();
+    check("docs/plugins.md");
+}
+
 fn check(name: &str) {
     let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));

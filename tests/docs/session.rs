@@ -28,17 +28,34 @@ pub(super) fn can_run(command: &str) -> bool {
     !command.contains("curl ") || has_curl()
 }
 
+/// Checks that what building a new plugin needs has been prepared.
+pub(super) fn assert_that_templates_can_be_built() {
+    for (prepared, by) in [
+        ("guests/.toolchain", "plugins"),
+        ("venv-python/installed", "plugins"),
+        ("node/installed", "templates"),
+    ] {
+        let path = target().join(prepared);
+        assert!(path.exists(), "{} is missing: run `make {by}`", path.display());
+    }
+}
+
+fn target() -> PathBuf {
+    release_dir().join("..").canonicalize().expect("it is there")
+}
+
 impl Session {
     /// Starts a shell in a directory that looks like the repository's, with `errand` on its path.
     pub(super) fn start() -> Self {
         let home = tempfile::tempdir().expect("a temporary directory can be made");
         let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         link(&repository.join("examples"), &home.path().join("examples"));
-        link(&release_dir().join(".."), &home.path().join("target"));
+        link(&target(), &home.path().join("target"));
         share_compiled(&home.path().join(".local/share/errand/compiled"));
         let path = std::env::var("PATH").expect("there is a path");
         let release = errand_path().parent().map(Path::to_owned).expect("it has a directory");
         let mut command = Command::new("bash");
+        build_without_a_network(&mut command, &home);
         for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("ERRAND_")) {
             command.env_remove(variable);
         }
@@ -47,7 +64,7 @@ impl Session {
             .current_dir(&home)
             .env("HOME", home.path())
             .env_remove("XDG_DATA_HOME")
-            .env("PATH", format!("{}:{path}", release.display()))
+            .env("PATH", format!("{}:{}/node/bin:{path}", release.display(), target().display()))
             .env("TZ", "UTC")
             .env("ERRAND_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::piped())
@@ -56,7 +73,7 @@ impl Session {
             .expect("there is a shell");
         let mut input = shell.stdin.take().expect("it is piped");
         let output = BufReader::new(shell.stdout.take().expect("it is piped"));
-        input.write_all(b"exec 2>&1\nmkfifo .said\n").expect("the shell reads");
+        input.write_all(b"exec 2>&1\nmkfifo ~/.said\n").expect("the shell reads");
         Self { shell, input, output, home, address: None }
     }
 
@@ -72,7 +89,7 @@ impl Session {
         let typed = match &self.address {
             // What it says first is all that is waited for.
             _ if serves => {
-                format!("{command} >.said 2>.log &\nread -r said <.said; echo \"$said\"")
+                format!("{command} >~/.said 2>~/.log &\nread -r said <~/.said; echo \"$said\"")
             }
             Some(address) => command.replace(SHOWN_ADDRESS, address),
             None => command.to_owned(),
@@ -103,6 +120,25 @@ impl Drop for Session {
         let _ = self.input.write_all(b"kill $(jobs -p) 2>/dev/null; wait; exit\n");
         let _ = self.shell.wait();
     }
+}
+
+/// Lets new plugins be built with what `make plugins templates` has prepared, so that nothing is fetched. They are
+/// built as for anybody else; it is the tools that are there already.
+fn build_without_a_network(command: &mut Command, home: &TempDir) {
+    let before = std::env::var_os("HOME").map(PathBuf::from).expect("there is a home");
+    for (variable, directory) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        let there = std::env::var_os(variable).map_or(before.join(directory), PathBuf::from);
+        command.env(variable, there);
+    }
+    // Modules are looked for in the directories above a project too.
+    let modules = home.path().join("node_modules");
+    std::os::unix::fs::symlink(target().join("node/node_modules"), modules)
+        .expect("nothing is there yet");
+    command
+        .env("CARGO_TARGET_DIR", target().join("guests"))
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("COMPONENTIZE_PY", target().join("venv-python/bin/componentize-py"))
+        .env("NPM", "true");
 }
 
 /// Gives the page's data directory what was compiled already: to compile CPython takes many seconds.

@@ -24,6 +24,13 @@ impl Ran {
         self
     }
 
+    /// Checks that what it said on standard error has `part` in it.
+    #[track_caller]
+    pub(crate) fn has(self, part: &str) -> Self {
+        assert!(self.stderr.contains(part), "{part:?} is not in: {}", self.stderr);
+        self
+    }
+
     /// Checks that it ended well, and returns what it printed.
     #[track_caller]
     pub(crate) fn ok(self) -> String {

@@ -118,7 +118,7 @@ Tasks:
   delete        Removes ended tasks with all that belongs to them
 
 Administration:
-  plugin        Adds, lists and removes executors
+  plugin        Writes, tests, adds, lists and removes executors
   token         Creates, lists and revokes access tokens
   completions   Prints a completion script for a shell
 

@@ -1,5 +1,7 @@
 //! The data directory: where it is, the two token files, and the note by which a local server is found.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the data directory's own files")]
+
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

@@ -1,8 +1,10 @@
 //! The files that a person names on the command line: the only module that opens them.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the files that a person names")]
+
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::errors::{CommandError, Result};
 
@@ -27,6 +29,15 @@ pub(crate) fn open(path: &Path) -> Result<File> {
         }
     };
     open().map_err(|error| unreadable(path, &error))
+}
+
+/// Lists the files of a directory, by name.
+pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    let mut listed = listed.map_err(|error| unreadable(directory, &error))?;
+    listed.sort();
+    Ok(listed)
 }
 
 /// Reads standard input as text.

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::errors::{CommandError, Result};
@@ -33,8 +34,18 @@ impl FromStr for InputSource {
 impl InputSource {
     /// Reads the input and checks that it is JSON. The text stays as it is, so that numbers stay exact.
     pub(crate) fn read(&self) -> Result<Box<RawValue>> {
+        self.read_for("--input")
+    }
+
+    /// Reads the value of another flag that is written in the same way.
+    pub(crate) fn read_value(&self, flag: &str) -> Result<Value> {
+        let text = self.read_for(flag)?;
+        Ok(serde_json::from_str(text.get()).map_err(anyhow::Error::from)?)
+    }
+
+    fn read_for(&self, flag: &str) -> Result<Box<RawValue>> {
         match self {
-            Self::Json(text) => json(text, "--input").map_err(|error| {
+            Self::Json(text) => json(text, flag).map_err(|error| {
                 error.hint("quote it for the shell, or give `@FILE` or `-` for standard input")
             }),
             Self::File(path) => json(&files::read_text(path.as_ref())?, path),

@@ -4,6 +4,8 @@
 //! while guests run from it. Only files that this program made are ever mapped; the directory is the
 //! owner's alone, and uploads of native code are refused long before.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the compiled files")]
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -193,6 +193,7 @@ impl Runner for Engine {
 }
 
 /// Makes a directory that only its owner can enter.
+#[expect(clippy::disallowed_methods, reason = "the engine's directories are made here alone")]
 fn make_private(path: &std::path::Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)

@@ -1,6 +1,8 @@
 //! What the service and the worker cost by themselves: over the store in memory, with a runner that
 //! does nothing. `cargo bench -p errand-scheduler`.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark makes its own directories")]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

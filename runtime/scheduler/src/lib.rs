@@ -18,7 +18,7 @@ pub use service::{
     ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Fault, Follow,
     Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
     ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, UploadedBlob,
-    WorkerView, WorkspaceRequest,
+    WorkerView, WorkspaceRequest, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig};

@@ -4,6 +4,7 @@
 //! that write the same bytes and count the answers, so most of what is measured is the server's. That
 //! is why figures say *with client*.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark starts what it measures")]
 #![expect(clippy::print_stdout, reason = "a bench prints")]
 
 use std::sync::Arc;

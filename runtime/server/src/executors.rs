@@ -116,7 +116,11 @@ pub(crate) enum ExecutorKindName {
 }
 
 impl<'a> ExecutorView<'a> {
-    fn new(namespace: &'a Namespace, name: &'a ExecutorName, version: &'a ExecutorVersion) -> Self {
+    pub(crate) fn new(
+        namespace: &'a Namespace,
+        name: &'a ExecutorName,
+        version: &'a ExecutorVersion,
+    ) -> Self {
         let profile = &version.profile;
         Self {
             name,

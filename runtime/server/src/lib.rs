@@ -40,10 +40,12 @@ mod tasks;
 mod time;
 mod tokens;
 mod unsupported;
+mod wire;
 
 pub use config::ServerConfig;
 pub use router::router;
 pub use serve::{ServeOptions, Tls, TlsError, serve};
+pub use wire::{event_on_the_wire, executor_on_the_wire};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 //! argument `memory` the store in memory is measured; `fill` stops after storing, and `open` and
 //! `rebuild` measure how long a start on that takes.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark makes its own directories")]
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What only a durable store can be asked: what is there after a start, a crash, damage.
 
+#![expect(clippy::disallowed_methods, reason = "a test makes its own directories")]
+
 #[path = "contract/support.rs"]
 #[expect(dead_code, reason = "shared with the contract suite")]
 mod support;

@@ -223,6 +223,7 @@ fn walk(
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
     use super::*;
     use std::io::Read;

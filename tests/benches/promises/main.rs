@@ -4,6 +4,11 @@
 //! the ratios and runs it again. Arguments name the measurements to make; none means all. `include=FILE`
 //! takes the figures that another benchmark printed; `compare A B` compares two runs by their commits.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "benchmarks make their own files and start processes"
+)]
+
 mod connection;
 #[path = "../../harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]

@@ -43,8 +43,9 @@ pub(super) fn error(status: u16, body: &str, retry_after: Option<&str>) -> Comma
     if code == "unsupported" && !message.contains("unsupported") {
         message = format!("unsupported: {message}");
     }
+    let hint = if status == 404 { hint_of_missing(&message) } else { hint(status, code) };
     let error = CommandError::new(exit, message);
-    match (hint(status, code), retry_after) {
+    match (hint, retry_after) {
         (_, Some(seconds)) if matches!(status, 429 | 503) => {
             error.hint(format_args!("try again in {seconds} s"))
         }
@@ -59,9 +60,20 @@ fn hint(status: u16, code: &str) -> Option<&'static str> {
             "give a token with `--token` or ERRAND_TOKEN, or name the server's data directory with `--data`",
         ),
         (403, _) => Some("this token may not do that; the operator's may"),
-        (404, _) => Some("`errand list` and `errand plugin list` show what there is"),
         (507, _) => Some("make room on the server's disk; `errand delete` removes ended tasks"),
         (500, _) => Some("the server's log says more"),
+        _ => None,
+    }
+}
+
+/// Says where to look for a thing that is not there, by what the server calls it.
+fn hint_of_missing(message: &str) -> Option<&'static str> {
+    let what = message.strip_prefix("there is no ")?;
+    match what.split(' ').next()? {
+        "task" => Some("`errand list` shows what there is"),
+        "executor" => Some("`errand plugin list` shows what there is"),
+        "artifact" => Some("`errand artifacts ID` shows what the task left"),
+        "token" => Some("`errand token list` shows what there is"),
         _ => None,
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Task {
 }
 
 /// How far a task is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Progress {
     pub(crate) fuel_used: u64,

@@ -15,7 +15,7 @@ use crate::errors::{Exit, Result};
 use crate::follow::{News, follow};
 use crate::input::InputSource;
 use crate::output::{self, Output};
-use crate::render::{self, progress::Bar};
+use crate::render::{self, progress::Bar, told::Told};
 use crate::units;
 use crate::workspace::{WorkspaceArg, WorkspaceSource};
 
@@ -188,9 +188,11 @@ fn wait(client: &mut Client, task: &Task, json: bool, out: &mut Output) -> Resul
     let mut bar = Bar::start();
     bar.status(task.status);
     let look = render::Look::new(None);
+    let mut told = Told::default();
     let followed = follow(client, &task.id, 0, &mut |news| {
         match news {
             News::Event(event, _) => {
+                told.event(event);
                 bar.on_event(event);
                 bar.beside(|| output::stderr_text(&render::event::lines(event, &look)));
             }
@@ -201,10 +203,11 @@ fn wait(client: &mut Client, task: &Task, json: bool, out: &mut Output) -> Resul
     bar.finish();
     let answer = followed?;
     let task: Task = answer.parse()?;
-    if json {
-        out.json_text(&answer.text)?;
-    } else {
-        result::print(&task, out)?;
+    match &task.error {
+        _ if json => out.json_text(&answer.text)?,
+        // Its last event has said how it failed.
+        Some(error) => output::stderr_text(&told.rest_of(error)),
+        None => result::print(&task, out)?,
     }
     Ok(exit_of(task.status))
 }

@@ -7,6 +7,7 @@ pub(crate) mod progress;
 mod schema;
 pub(crate) mod table;
 pub(crate) mod task;
+pub(crate) mod told;
 
 use anstyle::{AnsiColor, Style};
 use errand_core::Status;

@@ -3,6 +3,11 @@
 //! Digests of what was found are remembered by size and time, so that a start reads a few hundred bytes
 //! and not the whole executor.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it owns the executors beside the binary and what is remembered of them"
+)]
+
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::config::Settings;
+use super::config::{Settings, TlsFiles};
 use crate::errors::{CommandError, Exit, Result};
 use crate::files;
 
@@ -32,6 +32,15 @@ pub(super) async fn bind(settings: &Settings) -> Result<TcpListener> {
     })
 }
 
+/// Reads the certificate and its key, where TLS is to be spoken.
+pub(super) fn tls(settings: &Settings) -> Result<Option<Tls>> {
+    let Some(TlsFiles { certificate, key }) = &settings.tls else { return Ok(None) };
+    let (chain, secret) = (files::read_bytes(certificate)?, files::read_bytes(key)?);
+    Tls::from_pem(&chain, &secret).map(Some).map_err(|error| {
+        CommandError::usage(format_args!("speak TLS with `{}`: {error}", certificate.display()))
+    })
+}
+
 /// The server's front, answering.
 pub(super) struct Front {
     address: SocketAddr,
@@ -45,13 +54,10 @@ impl Front {
         listener: TcpListener,
         service: &Service,
         settings: &Settings,
+        tls: Option<Tls>,
         stopping: CancellationToken,
     ) -> Result<Self> {
         let address = listener.local_addr().context("learn the address")?;
-        let tls = match &settings.tls {
-            Some(files) => Some(tls(&files.certificate, &files.key)?),
-            None => None,
-        };
         let scheme = if tls.is_some() { "https" } else { "http" };
         let config = ServerConfig {
             listen: address.to_string(),
@@ -100,11 +106,4 @@ impl Front {
             tracing::error!(%error, "the front ended early");
         }
     }
-}
-
-fn tls(certificate: &std::path::Path, key: &std::path::Path) -> Result<Tls> {
-    let (chain, secret) = (files::read_bytes(certificate)?, files::read_bytes(key)?);
-    Tls::from_pem(&chain, &secret).map_err(|error| {
-        CommandError::usage(format_args!("speak TLS with `{}`: {error}", certificate.display()))
-    })
 }

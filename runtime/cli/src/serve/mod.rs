@@ -24,6 +24,7 @@ use crate::output::Output;
 use config::Settings;
 use listen::Front;
 use parts::Parts;
+pub(crate) use signals::Signals;
 
 /// Threads for requests, the scheduler and timers: they wait more than they work.
 const FRONT_THREADS: usize = 2;
@@ -67,7 +68,9 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
 }
 
 async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
-    let mut signals = signals::Signals::listen()?;
+    let mut signals = Signals::listen()?;
+    // What a person may have got wrong comes before the store, whose opening may take a while.
+    let tls = listen::tls(settings)?;
     let listener = listen::bind(settings).await?;
     settings.data.create()?;
     let parts = Parts::open(settings)?;
@@ -81,7 +84,7 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     .await
     .context("recover what was left running")?;
     parts.write_tokens(&settings.data).await?;
-    let mut front = Front::start(listener, &parts.service, settings, stopping.front.clone())?;
+    let mut front = Front::start(listener, &parts.service, settings, tls, stopping.front.clone())?;
     let allow_dirs = settings.allow_dirs.iter().map(|path| allowed::real(path));
     let allow_dirs = allow_dirs.collect::<Result<_>>()?;
     let note = ServerNote { url: front.local_url(), pid: std::process::id(), allow_dirs };

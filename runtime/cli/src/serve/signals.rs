@@ -1,4 +1,4 @@
-//! The signals that stop the server.
+//! The signals that stop a server, or a task that a command runs.
 
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -9,14 +9,14 @@ use crate::errors::Result;
 const INTERRUPTED: i32 = 130;
 
 /// SIGTERM and SIGINT.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
     /// Starts to listen: from now on neither ends the process by itself.
-    pub(super) fn listen() -> Result<Self> {
+    pub(crate) fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context("listen for signals");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -25,7 +25,7 @@ impl Signals {
     }
 
     /// Answers the name of the next one.
-    pub(super) async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -33,7 +33,7 @@ impl Signals {
     }
 
     /// From now on the next one ends the process: whoever asks twice does not want to wait.
-    pub(super) fn end_at_the_next(mut self) {
+    pub(crate) fn end_at_the_next(mut self) {
         tokio::spawn(async move {
             let signal = self.next().await;
             tracing::warn!(signal, "stopping at once");

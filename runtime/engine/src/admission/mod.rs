@@ -3,6 +3,11 @@
 //! Compiling takes memory and time that the upload's author decides, so it happens in a child process
 //! under limits of its own ([`child`]). This side feeds it, waits, and reads what it says.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it owns the compiling child and the profiles beside the compiled files"
+)]
+
 mod adapt;
 pub(crate) mod child;
 mod inspect;

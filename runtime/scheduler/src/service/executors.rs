@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Digest, DocKind, ExecutorName, ExecutorRecord, ExecutorVersion, ListFilter,
-    ListQuery, Namespace, StoreError,
+    ListQuery, Namespace, StoreError, TaskId,
 };
 
 use super::catalogue::doc_key;
@@ -120,8 +120,9 @@ impl Service {
         let entry = self.executor_entry(&namespace, &parsed).await?.ok_or_else(missing)?;
         for version in &entry.record.versions {
             let digest = version.profile.digest;
-            if self.is_pinned(&namespace, &parsed, digest).await? {
-                let message = format!("a task is pinned to `{name}@{digest}`; delete it first");
+            if let Some(task) = self.pinned(&namespace, &parsed, digest).await? {
+                let message =
+                    format!("task `{task}` is pinned to `{name}@{digest}`; delete it first");
                 return Err(ServiceError::conflict(message));
             }
         }
@@ -181,7 +182,7 @@ impl Service {
         }
         for index in 0..record.versions.len() {
             let digest = record.versions[index].profile.digest;
-            if !self.is_pinned(&record.namespace, &record.name, digest).await? {
+            if self.pinned(&record.namespace, &record.name, digest).await?.is_none() {
                 record.versions.remove(index);
                 return Ok(());
             }
@@ -191,12 +192,13 @@ impl Service {
         Err(ServiceError::conflict(message))
     }
 
-    async fn is_pinned(
+    /// Returns a task that is pinned to a version, where there is one.
+    async fn pinned(
         &self,
         namespace: &Namespace,
         name: &ExecutorName,
         digest: Digest,
-    ) -> Result<bool, ServiceError> {
+    ) -> Result<Option<TaskId>, ServiceError> {
         let filter = ListFilter {
             executor: Some(name.clone()),
             digest: Some(digest),
@@ -208,12 +210,12 @@ impl Service {
         let mut query = query;
         loop {
             let page = self.store().list(query.clone()).await?;
-            if !page.items.is_empty() {
-                return Ok(true);
+            if let Some(task) = page.items.first() {
+                return Ok(Some(task.id));
             }
             match page.next {
                 Some(next) => query.before = Some(next),
-                None => return Ok(false),
+                None => return Ok(None),
             }
         }
     }

@@ -34,6 +34,7 @@ pub use executors::Uploaded;
 pub use follow::{Follow, Followed};
 pub use queue::{QueueView, RunningTask, WorkerView};
 pub use request::{BatchRequest, TaskRequest, WorkspaceRequest};
+pub use schema::schema_faults;
 pub use tasks::{ListRequest, Tree};
 pub use tokens::{Bootstrap, NewToken, TokenInfo, TokenRequest};
 

@@ -30,19 +30,33 @@ impl Checked {
         let Some(profile) = self.profile.functions.get(function) else { return };
         let validator = self.validators[function].get_or_init(|| compile(&profile.input_schema));
         match validator {
-            Ok(validator) if validator.is_valid(input) => {}
-            Ok(validator) => {
-                faults.extend(validator.iter_errors(input).take(Fault::MOST).map(|error| {
-                    let pointer = format!("{prefix}{}", error.instance_path().as_str());
-                    Fault::new(pointer, bounded(error.masked().to_string()))
-                }))
-            }
+            Ok(validator) => add_faults(validator, input, prefix, faults),
             Err(reason) => faults.push(Fault::new(
                 prefix,
                 format!("can't be checked: the executor's input schema is wrong: {reason}"),
             )),
         }
     }
+}
+
+/// Says what is wrong with a value by a JSON Schema, as an input is checked before its task is queued.
+///
+/// # Errors
+/// What is wrong with the schema itself.
+pub fn schema_faults(schema: &Value, value: &Value) -> Result<Vec<Fault>, String> {
+    let mut faults = Vec::new();
+    add_faults(&compile(schema)?, value, "", &mut faults);
+    Ok(faults)
+}
+
+fn add_faults(validator: &Validator, value: &Value, prefix: &str, faults: &mut Vec<Fault>) {
+    if validator.is_valid(value) {
+        return;
+    }
+    faults.extend(validator.iter_errors(value).take(Fault::MOST).map(|error| {
+        let pointer = format!("{prefix}{}", error.instance_path().as_str());
+        Fault::new(pointer, bounded(error.masked().to_string()))
+    }));
 }
 
 /// Compiles a schema. References lead nowhere outside it, and patterns can't backtrack.

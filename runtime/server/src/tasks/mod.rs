@@ -2,7 +2,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod control;
-mod event_view;
+pub(crate) mod event_view;
 pub(crate) mod events;
 pub(crate) mod read;
 mod request;

@@ -2,6 +2,8 @@
 //!
 //! Owns the files of blobs. What refers to a blob is the records' to say; [`DirBlobs::sweep`] is told.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the blobs' files")]
+
 mod dir;
 mod memory;
 

@@ -8,6 +8,8 @@
 //! | `checkpoint` | up to which frame sled's files are complete, under which boot of the machine |
 //! | `blobs/` | large values, uploads, artifacts |
 
+#![expect(clippy::disallowed_methods, reason = "it owns the store's directory")]
+
 mod files;
 mod keeper;
 mod log;

@@ -8,6 +8,8 @@
 //! Frame *n + 1* is written only after frame *n* was synced. So at most the last frame can be torn, and
 //! whatever is damaged before a good frame is damage, not a torn tail.
 
+#![expect(clippy::disallowed_methods, reason = "it owns the journal's files")]
+
 mod frame;
 mod replay;
 mod segment;

@@ -145,7 +145,8 @@ mod tests {
             let drafts = vec![Draft { at: UnixMillis(2), by, progress: None, body }];
             store.append(Append { task: id, guard, drafts, attempt_start: None }).await.unwrap();
         };
-        append(EventBody::Started { run: 1, worker, engine: "engine".into() }).await;
+        append(EventBody::Started { run: 1, worker, engine: "engine".into(), workspace: None })
+            .await;
         let before = kv.get(&keys::live(id)).unwrap().unwrap();
         append(EventBody::Completed { output: Arc::new(json!("done")) }).await;
         let after = kv.get(&keys::live(id)).unwrap().unwrap();

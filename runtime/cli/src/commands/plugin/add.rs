@@ -1,10 +1,8 @@
 //! `errand plugin add`: uploads an executor.
 
-use std::path::Path;
-
 use clap::Args;
-use errand_core::ExecutorName;
 
+use super::{checked_name, name_of};
 use crate::cli::GlobalArgs;
 use crate::client::{Client, Executor, Payload, Route};
 use crate::data_dir::TokenFile;
@@ -41,7 +39,7 @@ pub(crate) fn run(args: &AddArgs, globals: &GlobalArgs) -> Result<Exit> {
         .hint("download it first"));
     }
     let name = match &args.name {
-        Some(name) => checked(name)?,
+        Some(name) => checked_name(name)?,
         None => name_of(&args.file)?,
     };
     let wasm = files::read_bytes(args.file.as_ref())?;
@@ -59,33 +57,4 @@ pub(crate) fn run(args: &AddArgs, globals: &GlobalArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn checked(name: &str) -> Result<ExecutorName> {
-    name.parse().map_err(|error| CommandError::usage(format_args!("`{name}`: {error}")))
-}
-
-/// Makes a name of a file's: `path/To/Manifest_Lint.component.wasm` is `manifest_lint`.
-fn name_of(file: &str) -> Result<ExecutorName> {
-    let stem = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let stem = stem.strip_suffix(".wasm").unwrap_or(stem);
-    let stem = stem.strip_suffix(".component").unwrap_or(stem).to_lowercase();
-    stem.parse().map_err(|_| {
-        CommandError::usage(format_args!("`{stem}` can't be an executor's name"))
-            .hint("choose one with `--name NAME`: lower-case letters, digits, `.`, `_` and `-`")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_taken_from_the_file() {
-        let name = |file| name_of(file).map(|name| name.to_string()).map_err(|error| error.exit());
-        assert_eq!(name("path/To/Manifest_Lint.component.wasm"), Ok("manifest_lint".into()));
-        assert_eq!(name("comrak"), Ok("comrak".into()));
-        assert_eq!(name("a b.wasm"), Err(Exit::Usage));
-        assert_eq!(name(".."), Err(Exit::Usage));
-    }
 }

@@ -2,37 +2,28 @@
 
 mod add;
 mod list;
+mod new;
 mod remove;
 mod show;
+mod test;
 
-use std::ffi::OsString;
+use std::path::Path;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
+use errand_core::ExecutorName;
 
 use crate::cli::GlobalArgs;
 use crate::errors::{CommandError, Exit, Result};
 
-/// Adds, lists and removes executors
+/// Writes, tests, adds, lists and removes executors
 #[derive(Subcommand)]
 pub(crate) enum PluginCommand {
     Add(add::AddArgs),
     List(list::ListArgs),
     Show(show::ShowArgs),
     Remove(remove::RemoveArgs),
-    /// Starts a new plugin's source; not in this version
-    #[command(override_usage = "errand plugin new NAME [--lang rust|python|js]")]
-    New(Rest),
-    /// Tests a plugin before it is added; not in this version
-    #[command(override_usage = "errand plugin test FILE")]
-    Test(Rest),
-}
-
-/// Arguments of a later version, taken as they come.
-#[derive(Args)]
-#[command(after_help = "This version does not have this command: it answers `unsupported`.")]
-pub(crate) struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
+    New(new::NewArgs),
+    Test(Box<test::TestArgs>),
 }
 
 pub(crate) fn run(command: PluginCommand, globals: &GlobalArgs) -> Result<Exit> {
@@ -41,11 +32,37 @@ pub(crate) fn run(command: PluginCommand, globals: &GlobalArgs) -> Result<Exit> 
         PluginCommand::List(args) => list::run(&args, globals),
         PluginCommand::Show(args) => show::run(&args, globals),
         PluginCommand::Remove(args) => remove::run(&args, globals),
-        PluginCommand::New(_) => Err(CommandError::unsupported(
-            "`errand plugin new` needs templates, which this version lacks",
-        )),
-        PluginCommand::Test(_) => Err(CommandError::unsupported(
-            "`errand plugin test` needs a plugin's own tests, which this version lacks",
-        )),
+        PluginCommand::New(args) => new::run(&args),
+        PluginCommand::Test(args) => test::run(&args, globals),
+    }
+}
+
+/// Reads a name as one of an executor's.
+fn checked_name(name: &str) -> Result<ExecutorName> {
+    name.parse().map_err(|error| CommandError::usage(format_args!("`{name}`: {error}")))
+}
+
+/// Makes a name of a file's: `path/To/Manifest_Lint.component.wasm` is `manifest_lint`.
+fn name_of(file: &str) -> Result<ExecutorName> {
+    let stem = Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = stem.strip_suffix(".wasm").unwrap_or(stem);
+    let stem = stem.strip_suffix(".component").unwrap_or(stem).to_lowercase();
+    stem.parse().map_err(|_| {
+        CommandError::usage(format_args!("`{stem}` can't be an executor's name"))
+            .hint("choose one with `--name NAME`: lower-case letters, digits, `.`, `_` and `-`")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_taken_from_the_file() {
+        let name = |file| name_of(file).map(|name| name.to_string()).map_err(|error| error.exit());
+        assert_eq!(name("path/To/Manifest_Lint.component.wasm"), Ok("manifest_lint".into()));
+        assert_eq!(name("comrak"), Ok("comrak".into()));
+        assert_eq!(name("a b.wasm"), Err(Exit::Usage));
+        assert_eq!(name(".."), Err(Exit::Usage));
     }
 }
