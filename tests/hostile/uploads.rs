@@ -124,18 +124,6 @@ fn an_import_of_another_type_than_the_hosts_is_named() {
 }
 
 #[test]
-fn typed_functions_are_called_unsupported() {
-    let component = r#"(component
-        (core module $main (func (export "add") (param i32 i32) (result i32)
-            (i32.add (local.get 0) (local.get 1))))
-        (core instance $main (instantiate $main))
-        (func (export "add") (param "a" s32) (param "b" s32) (result s32)
-            (canon lift (core func $main "add"))))"#;
-    let answer = shared::operator().upload("functions", &wasm::from_text(component));
-    answer.problem(422, "unsupported");
-}
-
-#[test]
 fn more_than_an_instance_may_have_is_refused() {
     for (bytes, what) in [
         (wasm::component_of_parts("(core module $part (memory 1))", 200, ""), "memories"),
