@@ -230,7 +230,7 @@ impl Tester<'_> {
         let mut complaints = Vec::new();
         for (path, text) in &expected.artifacts {
             let got = match left.iter().any(|artifact| artifact.path == *path) {
-                true => Some(self.bench.read_artifact(task.id, path)?),
+                true => Some(self.bench.read_artifact(task.id, path, text.len())?),
                 false => None,
             };
             complaints.extend(verdict::of_artifact(path, text, got.as_deref(), &left));

@@ -34,8 +34,8 @@ const THREADS: usize = 2;
 const INSTANCES: u32 = 1;
 /// Workspaces of runs that were killed are removed once they are this old.
 const LEFTOVERS: Duration = Duration::from_secs(24 * 3_600);
-/// A case's file that is compared is text for people; what is larger is read no further.
-const MAX_COMPARED_BYTES: usize = 1 << 20;
+/// As much as is read of a file beyond what is expected of it: enough to show how it differs.
+const SHOWN_BEYOND_BYTES: usize = 64 << 10;
 /// What shells report for a process that was interrupted.
 const INTERRUPTED: i32 = 130;
 
@@ -155,11 +155,11 @@ impl Workbench {
         self.runtime.block_on(self.service.artifacts(&self.caller, id)).map_err(refused)
     }
 
-    /// Reads the beginning of what a task left.
-    pub(super) fn read_artifact(&self, id: TaskId, path: &str) -> Result<Vec<u8>> {
+    /// Reads what a task left, to be compared with a text of so many bytes.
+    pub(super) fn read_artifact(&self, id: TaskId, path: &str, expected: usize) -> Result<Vec<u8>> {
         let bytes = self.runtime.block_on(async {
             let reader = self.service.artifact(&self.caller, id, path).await?;
-            reader.read(0, MAX_COMPARED_BYTES).await
+            reader.read(0, expected + SHOWN_BEYOND_BYTES).await
         });
         Ok(bytes.map_err(refused)?.to_vec())
     }
