@@ -121,6 +121,16 @@ fn what_can_not_be_a_workspace_is_said_before_anything_is_submitted() {
     fails(&format!("tar:{}/a", tree.name()), 4, "archive");
 }
 
+#[test]
+fn an_upload_that_is_refused_says_why_whatever_its_size() {
+    let request = json!({"name": "reader", "namespace": "default", "rights": ["read"]});
+    let token = shared::operator().post("/v1/tokens", &request).expect(201);
+    let tree = Tree::new(&[("large", &"x".repeat(32 << 20))]);
+    let mut command = shared::server().command(&["submit", "noop", "--workspace", tree.name()]);
+    command.env("ERRAND_TOKEN", token["token"].as_str().expect("a token"));
+    shell::run(&mut command).fails(4, "`submit`");
+}
+
 /// Calls `errand run --workspace DIR FILE` beside the server's compiled executors.
 fn run(directory: &Path, args: &[&str]) -> Ran {
     shared::python();

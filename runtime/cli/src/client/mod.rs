@@ -219,6 +219,8 @@ impl Client {
                 .map(|request| self.agent.run(request)),
             Payload::File(file) => request
                 .header("content-type", "application/octet-stream")
+                // What is refused is not sent first: a server that does not read it would cut it off.
+                .header("expect", "100-continue")
                 .body(file)
                 .map(|request| self.agent.run(request)),
         };

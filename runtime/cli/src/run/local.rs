@@ -284,7 +284,6 @@ impl RunArgs {
             workspace_bytes: self.workspace_bytes.unwrap_or(usual.workspace_bytes),
             // A person may print as much as they like into their own terminal or file.
             output_bytes: u64::MAX,
-            ..usual
         }
     }
 
