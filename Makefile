@@ -47,7 +47,8 @@ ENGINE_FIGURES := $(CURDIR)/target/bench/engine.jsonl
 
 bench: build plugins ## Measures what Errand promises, and prints it as a table; keeps it in target/bench.
 	@mkdir -p target/bench
-	$(BENCH) --bench engine -- $(CURDIR)/target/plugins/test/noop.wasm > $(ENGINE_FIGURES)
+	$(BENCH) --bench engine -- $(CURDIR)/target/plugins/test/noop.wasm $(CURDIR)/target/plugins/wordcount.wasm \
+		> $(ENGINE_FIGURES)
 	$(BENCH) --bench promises -- include=$(ENGINE_FIGURES)
 
 compare: ## Compares two runs of `make bench`: make compare A=COMMIT B=COMMIT.

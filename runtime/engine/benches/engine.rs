@@ -1,8 +1,13 @@
 //! What the engine adds to wasmtime: a fresh instance and a call, with bounds, captured output and all,
 //! against bare wasmtime with the same configuration and the same pool, in the same run.
 //!
-//! Its argument is the wasm of the no-op executor. Prints a figure a line, as JSON; `make bench` puts them
-//! into the table of all figures.
+//! And what JSON adds to a typed function: the same call with its values ready, in the same run.
+//!
+//! Its arguments are the wasm of the no-op executor and that of `wordcount`. Prints a figure a line, as
+//! JSON; `make bench` puts them into the table of all figures.
+
+#[path = "engine/typed.rs"]
+mod typed;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -38,12 +43,12 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
-    let wasm = match std::fs::read(Path::new(&argument)) {
-        Ok(wasm) => wasm,
-        Err(error) => {
-            eprintln!("read {argument:?}, the no-op executor: {error}");
-            return ExitCode::FAILURE;
-        }
+    let wordcount = std::env::args().nth(2).unwrap_or_default();
+    let read = |path: &str| {
+        std::fs::read(Path::new(path)).inspect_err(|error| eprintln!("read {path:?}: {error}"))
+    };
+    let (Ok(wasm), Ok(wordcount)) = (read(&argument), read(&wordcount)) else {
+        return ExitCode::FAILURE;
     };
     let ours = Ours::new(&wasm);
     let bare = Bare::new(&wasm);
@@ -65,6 +70,16 @@ fn main() -> ExitCode {
     print("the engine against bare wasmtime", median(ratios), "×", at_most(1.5));
     print("bare wasmtime, two threads against one", median(bare_gains), "×", at_least(1.6));
     print("the engine, two threads against one", median(our_gains), "×", Value::Null);
+    let calls = typed::Calls::new(&wordcount);
+    let (mut json_times, mut json_ratios) = (Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        let ready = calls_per_s(1, || calls.with_values_ready());
+        let from_json = calls_per_s(1, || calls.with_json());
+        json_times.push(1e6 / from_json);
+        json_ratios.push(ready / from_json);
+    }
+    print("typed call of wordcount, JSON in and out", median(json_times), "µs", Value::Null);
+    print("typed call, JSON against values ready", median(json_ratios), "×", at_most(1.5));
     ExitCode::SUCCESS
 }
 
@@ -178,6 +193,21 @@ struct Nothing {
     table: ResourceTable,
 }
 
+impl Nothing {
+    fn new() -> Self {
+        Self { wasi: WasiCtxBuilder::new().build(), table: ResourceTable::new() }
+    }
+
+    /// Makes a store as every run has one.
+    fn store(engine: &wasmtime::Engine) -> wasmtime::Result<Store<Self>> {
+        let mut store = Store::new(engine, Self::new());
+        store.set_fuel(Limits::default().fuel)?;
+        store.fuel_async_yield_interval(Some(1_000_000))?;
+        store.set_epoch_deadline(1_000_000);
+        Ok(store)
+    }
+}
+
 impl WasiView for Nothing {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
@@ -200,12 +230,7 @@ impl Bare {
 
     async fn call(&self) {
         let called = async {
-            let wasi = WasiCtxBuilder::new().build();
-            let state = Nothing { wasi, table: ResourceTable::new() };
-            let mut store = Store::new(self.executor.engine(), state);
-            store.set_fuel(Limits::default().fuel)?;
-            store.fuel_async_yield_interval(Some(1_000_000))?;
-            store.set_epoch_deadline(1_000_000);
+            let mut store = Nothing::store(self.executor.engine())?;
             let instance = self.executor.instantiate_async(&mut store).await?;
             instance.call_run(&mut store, "null").await
         };
