@@ -6,6 +6,8 @@
 //! Its arguments are the wasm of the no-op executor and that of `wordcount`. Prints a figure a line, as
 //! JSON; `make bench` puts them into the table of all figures.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the guests that it measures")]
+
 #[path = "engine/typed.rs"]
 mod typed;
 

@@ -64,7 +64,6 @@ pub(crate) async fn run(
         false => Input::Bytes(Bytes::new()),
     };
     let ends = local.ends_process;
-    let engine = loaded.engine().clone();
     let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
     let made = match &local.directory {
         None => start::make(around.workspaces.as_ref(), &around.blobs, &job, &name).await,
@@ -74,11 +73,12 @@ pub(crate) async fn run(
         Ok(made) => Start { name, made, seeds: local.files },
         Err(failure) => return Outcome::Failed(failure),
     };
+    let engine = loaded.engine().clone();
     match loaded {
         Loaded::Native(executor) => {
             let input = job.input.to_string();
-            let invocation = Invocation::bare(stdin);
-            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, false) {
+            let begin = Begin { engine, invocation: Invocation::bare(stdin), capture: false };
+            let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -89,8 +89,8 @@ pub(crate) async fn run(
                 Ok(found) => found,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let invocation = Invocation::bare(stdin);
-            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, false) {
+            let begin = Begin { engine, invocation: Invocation::bare(stdin), capture: false };
+            let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -103,7 +103,8 @@ pub(crate) async fn run(
                 Ok(invocation) => invocation,
                 Err(failure) => return Outcome::Failed(failure),
             };
-            let run = match Run::new(around, &engine, job, host, fuel, invocation, start, true) {
+            let begin = Begin { engine, invocation, capture: true };
+            let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome(),
             };
@@ -124,6 +125,15 @@ fn cut(mut text: String, bytes: usize) -> String {
 /// What a guest's call came to, before its files are kept.
 pub(crate) type Called = Result<Value, Failure>;
 
+/// How a guest begins.
+struct Begin {
+    /// The engine that it is compiled for.
+    engine: Engine,
+    invocation: Invocation,
+    /// Whether what it prints is its result.
+    capture: bool,
+}
+
 struct Run {
     store: Store<RunState>,
     job: Arc<Job>,
@@ -134,14 +144,13 @@ struct Run {
 impl Run {
     fn new(
         around: &Surroundings,
-        engine: &Engine,
         job: Arc<Job>,
         host: Arc<dyn RunHost>,
         fuel: FuelGauge,
-        invocation: Invocation,
+        begin: Begin,
         start: Start,
-        capture: bool,
     ) -> Result<Self, Ended> {
+        let Begin { engine, invocation, capture } = begin;
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
         let limit_bytes = job.limits.workspace_bytes;
         let files = Files::new(around.workspaces.clone(), start, limit_bytes, fuel.clone())?;
@@ -155,7 +164,7 @@ impl Run {
             around.blobs.clone(),
         );
         let prepare = || -> wasmtime::Result<Store<RunState>> {
-            let mut store = Store::try_new(engine, state)?;
+            let mut store = Store::try_new(&engine, state)?;
             store.limiter(|state| &mut state.memory);
             store.set_fuel(job.limits.fuel)?;
             store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
