@@ -154,4 +154,5 @@ impl Read for Whole<'_> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests;
