@@ -17,6 +17,7 @@ build: ## Builds the `errand` binary.
 plugins: ## Builds the executors into target/plugins, with what building them needs.
 	@$(MAKE) -C plugins all
 	@$(MAKE) -C plugins/python all
+	@$(MAKE) -C plugins/wordcount-c all
 
 run: build plugins ## Shows it at work: a server, three executors, real tasks; ends by itself.
 	@examples/tour/run.sh $(ERRAND)
