@@ -17,6 +17,7 @@ build: ## Builds the `errand` binary.
 plugins: ## Builds the executors into target/plugins, with what building them needs.
 	@$(MAKE) -C plugins all
 	@$(MAKE) -C plugins/python all
+	@$(MAKE) -C plugins/wordcount-c all
 
 templates: ## Prepares what building a project of `errand plugin new` needs, so that tests need no network.
 	@$(MAKE) -C plugins/templates all

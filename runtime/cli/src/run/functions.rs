@@ -1,6 +1,6 @@
 //! `errand run` of a component with typed functions: `errand run FILE FUNCTION [INPUT]`.
 
-use errand_core::{ErrorCode, ExecutorProfile, Failure};
+use errand_core::ExecutorProfile;
 use errand_engine::typed;
 use serde_json::Value;
 
@@ -44,11 +44,4 @@ fn there_are(profile: &ExecutorProfile) -> String {
         profile.functions.iter().take(MAX_NAMES).map(|function| function.name.as_str()).collect();
     let more = if profile.functions.len() > MAX_NAMES { ", …" } else { "" };
     format!("there are {}{more}", names.join(", "))
-}
-
-/// The value that a function gave as its error, for a person; nothing where its message says it all.
-pub(super) fn given_error(failure: &Failure) -> Option<String> {
-    let detail = failure.detail.as_ref().filter(|detail| !detail.is_string())?;
-    (failure.code == ErrorCode::ExecutorFailed)
-        .then(|| output::for_stderr(&detail.to_string()).into_owned())
 }

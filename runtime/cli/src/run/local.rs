@@ -245,8 +245,7 @@ fn failed(failure: &Failure, kind: Option<ExecutorKind>) -> i32 {
         ErrorCode::ExecutorFailed => CommandError::refused(message),
         code => CommandError::refused(format_args!("{}: {message}", code.as_str())),
     };
-    let given = is_function.then(|| functions::given_error(failure)).flatten();
-    match given.or_else(|| hint(failure.code).map(str::to_owned)) {
+    match hint(failure.code) {
         Some(hint) => error.hint(hint).print(),
         None => error.print(),
     }

@@ -51,11 +51,14 @@ pub(super) async fn call(
     match typed::write(&function.signature, results.pop(), limit) {
         Ok(Ok(output)) => Ok(Ok(output)),
         Ok(Err(payload)) => {
-            let mut message = format!("the function `{}` gave an error", function.name);
-            if let Some(Value::String(text)) = &payload {
-                message.push_str(": ");
-                message.push_str(text);
-            }
+            let name = &function.name;
+            let message = match &payload {
+                None => format!("the function `{name}` gave an error"),
+                Some(Value::String(text)) => {
+                    format!("the function `{name}` gave the error: {text}")
+                }
+                Some(value) => format!("the function `{name}` gave the error: {value}"),
+            };
             Ok(Err(failure(cut(message, super::MESSAGE_BYTES), payload)))
         }
         Err(WriteError::TooLarge) => {
