@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build plugins templates run serve test unit lint fmt bench compare clean
+.PHONY: help build plugins templates run serve test fuzz lint fmt bench compare clean
 
 CARGO ?= cargo
 ERRAND := target/release/errand
@@ -28,10 +28,13 @@ run: build plugins ## Shows it at work: a server, three executors, real tasks; e
 serve: build ## Starts a server on 127.0.0.1:7420 that keeps its data.
 	@$(ERRAND) serve
 
-test: build plugins templates ## Runs every test.
+test: build plugins templates ## Runs every test, a minute of random uploads and inputs included.
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
 	$(CARGO) test --release --locked --workspace
+
+fuzz: build plugins ## Tries random uploads and inputs for a minute, or for FUZZ_SECONDS.
+	$(CARGO) test --release --locked --workspace --test fuzz
 
 lint: ## Checks formatting and lints, warnings as errors.
 	$(CARGO) fmt --all --check

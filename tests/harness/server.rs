@@ -1,5 +1,6 @@
 //! A server of a test's own: on a free port, with a temporary data directory, gone with the test.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -26,6 +27,13 @@ impl Server {
     pub(crate) fn start_with(flags: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary directory can be made");
         Self::start_on(data, flags)
+    }
+
+    /// Starts a server on an empty data directory whose log is the file `server.log` there.
+    pub(crate) fn start_logged(flags: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a temporary directory can be made");
+        let log = File::create(data.path().join("server.log")).expect("a log can be made");
+        Self::start_in(data, |server| _ = server.args(flags).stderr(log))
     }
 
     /// Starts a server on a data directory.

@@ -65,7 +65,7 @@ fn uploaded(once: &Once, name: &'static str, file: &str) -> &'static str {
 /// A static is never dropped, and a killed test run drops nothing; so a shell waits for the end of this
 /// process, which closes its standard input, and clears up.
 #[expect(clippy::zombie_processes, reason = "it outlives this process, which is its purpose")]
-fn bury_after_this_process(server: &Server) {
+pub(crate) fn bury_after_this_process(server: &Server) {
     let mut undertaker = Command::new("sh")
         .args(["-c", "trap '' INT TERM; cat >/dev/null; kill -9 $0; rm -rf \"$1\""])
         .arg(server.pid().as_raw_nonzero().to_string())

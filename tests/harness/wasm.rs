@@ -103,3 +103,84 @@ fn word(number: usize) -> String {
     let number = u32::try_from(number).expect("texts are short");
     number.to_le_bytes().iter().map(|byte| format!("\\{byte:02x}")).collect()
 }
+
+/// An `errand:task/executor` in text. What is not said is what a well-behaved one does.
+pub(crate) struct Native<'a> {
+    pub(crate) description: &'a str,
+    pub(crate) input_schema: &'a str,
+    pub(crate) output_schema: &'a str,
+    /// Instructions of `describe`, before it answers.
+    pub(crate) describe: &'a str,
+    /// Instructions of `run`, which leave the address of its answer.
+    pub(crate) run: &'a str,
+    /// What lies from address 64 on.
+    pub(crate) data: &'a [u8],
+}
+
+impl Default for Native<'_> {
+    fn default() -> Self {
+        Self {
+            description: "",
+            input_schema: "{}",
+            output_schema: "{}",
+            describe: "",
+            // A tag, an address and a length: `null`.
+            run:
+                "(i32.store (i32.const 36) (i32.const 64)) (i32.store (i32.const 40) (i32.const 4))
+                  (i32.const 32)",
+            data: b"null",
+        }
+    }
+}
+
+impl Native<'_> {
+    pub(crate) fn build(&self) -> Vec<u8> {
+        const DATA: usize = 64;
+        let mut data = self.data.to_vec();
+        let mut answer = Vec::new();
+        for text in [self.description, self.input_schema, self.output_schema] {
+            answer.extend(u32::try_from(DATA + data.len()).expect("it is small").to_le_bytes());
+            answer.extend(u32::try_from(text.len()).expect("it is small").to_le_bytes());
+            data.extend(text.as_bytes());
+        }
+        let free = DATA + data.len();
+        let pages = free / 65_536 + 20;
+        from_text(&format!(
+            r#"(component
+                 (type $descriptor (record
+                   (field "description" string) (field "input-schema" string)
+                   (field "output-schema" string)))
+                 (export $descriptor' "descriptor" (type $descriptor))
+                 (type $persistence (enum "permanent" "transient"))
+                 (export $persistence' "persistence" (type $persistence))
+                 (type $failure (record
+                   (field "code" string) (field "message" string)
+                   (field "detail" (option string)) (field "persistence" $persistence')))
+                 (export $failure' "failure" (type $failure))
+                 (core module $main
+                   (memory (export "memory") {pages})
+                   (data (i32.const 0) "{}")
+                   (data (i32.const {DATA}) "{}")
+                   (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+                     (i32.and (i32.const {}) (i32.const -8)))
+                   (func (export "describe") (result i32) {} (i32.const 0))
+                   (func (export "run") (param i32 i32) (result i32) {}))
+                 (core instance $main (instantiate $main))
+                 (func (export "describe") (result $descriptor')
+                   (canon lift (core func $main "describe") (memory (core memory $main "memory"))))
+                 (func (export "run")
+                   (param "input" string) (result (result string (error $failure')))
+                   (canon lift (core func $main "run") (memory (core memory $main "memory"))
+                     (realloc (core func $main "realloc")))))"#,
+            escaped(&answer),
+            escaped(&data),
+            free + 8,
+            self.describe,
+            self.run,
+        ))
+    }
+}
+
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{beside_a_neighbour, met_a_bound};
-use crate::harness::{Server, millis, shared, wasm};
+use crate::harness::{Server, shared, wasm};
 
 const MIB: u64 = 1 << 20;
 
@@ -61,43 +61,9 @@ fn sleeping_past_the_timeout_ends_at_the_timeout() {
     }
 }
 
-/// Runs a guest that has the host work for it, and executes little itself.
-fn host_calls_in_a_circle_end_at_the_timeout(name: &'static str, text: &str) {
-    let executor = uploaded(name, &wasm::from_text(text));
-    let task = beside_a_neighbour(&request(executor, json!({}), json!({"timeout_ms": 300})));
-    met_a_bound(&task, "timeout", "timeout_ms", 300);
-    let ran_ms = millis(&task["finished_at"]) - millis(&task["started_at"]);
-    // Promised are 100 ms more; here other tests run beside it.
-    assert!(ran_ms < 3_000, "it ran for {ran_ms} ms");
-}
-
-#[test]
-fn polling_for_ever_ends_at_the_timeout() {
-    let text = include_str!("guests/polls_for_ever.wat");
-    host_calls_in_a_circle_end_at_the_timeout("polls-for-ever", text);
-}
-
-#[test]
-fn yielding_for_ever_ends_at_the_timeout() {
-    let text = include_str!("guests/yields_for_ever.wat");
-    host_calls_in_a_circle_end_at_the_timeout("yields-for-ever", text);
-}
-
-#[test]
-fn asking_for_chance_for_ever_ends_at_the_timeout() {
-    let text = include_str!("guests/asks_for_chance_for_ever.wat");
-    host_calls_in_a_circle_end_at_the_timeout("asks-for-chance-for-ever", text);
-}
-
-#[test]
-fn reporting_for_ever_ends_at_the_timeout() {
-    let text = include_str!("guests/reports_for_ever.wat");
-    host_calls_in_a_circle_end_at_the_timeout("reports-for-ever", text);
-}
-
 #[test]
 fn bytes_that_a_host_call_moves_use_up_fuel() {
-    let text = include_str!("guests/asks_for_chance_for_ever.wat");
+    let text = include_str!("corpus/calls/asks_for_chance_for_ever.wat");
     let executor = uploaded("asks-for-chance", &wasm::from_text(text));
     // A thousand calls, in which the guest itself executes next to nothing.
     let limits = json!({"fuel": 128 * MIB, "timeout_ms": 10_000});

@@ -6,6 +6,7 @@ mod archives;
 mod bombs;
 mod bounds;
 mod connections;
+mod corpus;
 mod files;
 mod output;
 mod processes;

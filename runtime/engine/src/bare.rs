@@ -16,5 +16,5 @@ pub fn engine(allocation: Allocation, wasm_bytes: u64) -> wasmtime::Result<wasmt
 /// # Errors
 /// With a sentence that says what is wrong with the wasm.
 pub fn component(wasm: &[u8]) -> Result<Vec<u8>, String> {
-    crate::admission::component(wasm).map(std::borrow::Cow::into_owned)
+    crate::admission::as_component(wasm).map(std::borrow::Cow::into_owned)
 }

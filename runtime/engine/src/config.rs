@@ -23,6 +23,16 @@ pub(crate) const TABLE_ELEMENTS: usize = 1 << 16;
 pub(crate) const PARTS_PER_COMPONENT: u32 = 64;
 /// Memories of one component; each reserves address space in the pool.
 pub(crate) const MEMORIES_PER_COMPONENT: u32 = 16;
+/// Handles (files, streams, pollables, requests) that a guest may hold at once.
+pub(crate) const MAX_HANDLES: usize = 1_024;
+/// Handles of a component's own, those that it lends in a call included: a list of a hundred thousand.
+pub(crate) const COMPONENT_HANDLES: usize = 100_000;
+/// Files and directories that a run may hold open: as many as some systems give a whole program.
+pub const MAX_OPEN_FILES: u64 = 256;
+/// What a guest may make the host allocate for the arguments of one call.
+pub(crate) const HOST_CALL_BYTES: usize = 64 << 20;
+/// Names and values of one set of HTTP fields.
+pub(crate) const HTTP_FIELDS_BYTES: usize = 32 << 10;
 /// Fuel between two yields of a guest: about 0.1 ms, so that cancelling and reporting are prompt.
 pub(crate) const YIELD_FUEL: u64 = 1_000_000;
 /// Time between two ticks of the engine's epoch. A guest yields at each, for what fuel does not see: a

@@ -3,7 +3,12 @@
 use errand_core::{ErrorCode, Failure, InterruptReason, Outcome};
 use errand_workspace::Exceeded;
 use serde_json::json;
-use wasmtime::Trap;
+use wasmtime::component::ResourceTableError;
+use wasmtime::{GcHeapOutOfMemory, Trap};
+use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
+
+use crate::config::{COMPONENT_HANDLES, HOST_CALL_BYTES, HTTP_FIELDS_BYTES, MAX_HANDLES};
 
 /// Raised in a host call to end the run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +80,11 @@ fn bound_message(limit: &str, value: u64) -> String {
         "output_bytes" => format!("it wrote more than its {} of output", size(value)),
         "workspace_bytes" => format!("its workspace grew over {}", size(value)),
         "workspace_files" => format!("its workspace grew over {} files", grouped(value)),
+        "open_files" => format!("it held more than {} files open", grouped(value)),
+        "handles" | "component_handles" => {
+            format!("it held more than {} handles", grouped(value))
+        }
+        "host_call_bytes" => format!("it passed more than {} in one call", size(value)),
         _ => format!("it went over its limit {limit} of {value}"),
     }
 }
@@ -107,6 +117,17 @@ pub(crate) fn outcome_of(error: &wasmtime::Error, limits: &errand_core::Limits) 
     if let Some(ended) = error.downcast_ref::<Ended>() {
         return ended.clone().into_outcome();
     }
+    if let Some(ended) = bound_of_the_runtime(error, limits) {
+        return ended.into_outcome();
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Outcome::Failed(Failure {
+            code: ErrorCode::ExecutorFailed,
+            message: format!("it exited with code {} instead of answering", exit.0),
+            detail: Some(json!({ "exit_code": exit.0 })),
+            retryable: false,
+        });
+    }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => {
             Ended::bound(ErrorCode::FuelExhausted, "fuel", limits.fuel).into_outcome()
@@ -124,6 +145,37 @@ pub(crate) fn outcome_of(error: &wasmtime::Error, limits: &errand_core::Limits) 
             retryable: false,
         }),
     }
+}
+
+/// Tells which bound was met that wasmtime keeps, and says in words of its own.
+fn bound_of_the_runtime(error: &wasmtime::Error, limits: &errand_core::Limits) -> Option<Ended> {
+    let memory = |limit, value| Some(Ended::bound(ErrorCode::MemoryLimit, limit, value));
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return memory("handles", MAX_HANDLES as u64);
+    }
+    let too_large = matches!(error.downcast_ref(), Some(Trap::AllocationTooLarge));
+    if too_large || error.is::<GcHeapOutOfMemory<()>>() {
+        return memory("memory_bytes", limits.memory_bytes);
+    }
+    if let Some(FieldMapError::TotalSizeTooBig | FieldMapError::TooManyFields) =
+        error.downcast_ref()
+    {
+        return memory("http_fields_bytes", HTTP_FIELDS_BYTES as u64);
+    }
+    if is_too_much_at_once(error) {
+        return memory("host_call_bytes", HOST_CALL_BYTES as u64);
+    }
+    // Nor has this a type that could be asked for.
+    if error.root_cause().to_string().ends_with("store handle limit exceeded") {
+        return memory("component_handles", COMPONENT_HANDLES as u64);
+    }
+    None
+}
+
+/// Tells whether a call passed more than [`HOST_CALL_BYTES`]. Wasmtime's error for it is private; the
+/// hostile corpus meets it, so that another wording is noticed.
+pub(crate) fn is_too_much_at_once(error: &wasmtime::Error) -> bool {
+    error.root_cause().to_string().ends_with("fuel allocated for hostcalls has been exhausted")
 }
 
 /// The guest's frames, innermost first, at most 64.

@@ -23,23 +23,36 @@ pub(crate) enum KeepError {
     Host(String),
 }
 
-/// The paths that a run has kept.
+/// What a run has kept.
 #[derive(Debug, Default)]
-pub(crate) struct Kept(HashSet<String>);
+pub(crate) struct Kept {
+    paths: HashSet<String>,
+    /// Files kept, those included whose path was kept again.
+    count: usize,
+    bytes: u64,
+}
 
 impl Kept {
-    pub(crate) fn add(&mut self, path: &str) {
-        self.0.insert(path.to_owned());
+    pub(crate) fn add(&mut self, artifact: &Artifact) {
+        self.paths.insert(artifact.path.clone());
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(artifact.size_bytes);
     }
 
     pub(crate) fn has(&self, path: &str) -> bool {
-        self.0.contains(path)
+        self.paths.contains(path)
     }
 
-    /// Names the bound where no further file may be kept.
-    pub(crate) fn refuses_another(&self) -> Option<Bound> {
-        (self.0.len() >= MAX_ARTIFACTS)
-            .then(|| Bound { name: "artifacts".into(), value: MAX_ARTIFACTS as u64 })
+    /// Names the bound where a further file of this size may not be kept.
+    ///
+    /// All together may have as many bytes as the workspace: a file that is published again as another
+    /// takes its room again.
+    pub(crate) fn refuses(&self, size_bytes: u64, workspace_bytes: u64) -> Option<Bound> {
+        if self.count >= MAX_ARTIFACTS {
+            return Some(Bound { name: "artifacts".into(), value: MAX_ARTIFACTS as u64 });
+        }
+        (self.bytes.saturating_add(size_bytes) > workspace_bytes)
+            .then(|| Bound { name: "artifact_bytes".into(), value: workspace_bytes })
     }
 }
 

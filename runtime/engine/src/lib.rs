@@ -24,8 +24,9 @@ mod start;
 mod state;
 pub mod typed;
 
+pub use admission::as_component;
 pub use admission::child::main as compile_child;
-pub use config::Allocation;
+pub use config::{Allocation, MAX_OPEN_FILES};
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use host::filesystem::SeedFile;
 pub use run::Local;

@@ -8,6 +8,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::VirtualClock;
+use crate::config::{HTTP_FIELDS_BYTES, MAX_HANDLES};
 use crate::fuel::FuelGauge;
 use crate::host::filesystem::Files;
 use crate::host::http::Denied;
@@ -15,9 +16,6 @@ use crate::host::random::Chance;
 use crate::host::stdio::{Input, Stdio};
 use crate::keep::{Destination, Kept};
 use crate::memory::MemoryBudget;
-
-/// Handles (files, streams, pollables, requests) that a guest may hold at once.
-const MAX_HANDLES: usize = 4_096;
 
 /// The state of one run.
 pub(crate) struct RunState {
@@ -78,10 +76,12 @@ impl RunState {
             .allow_ip_name_lookup(false);
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HTTP_FIELDS_BYTES);
         Self {
             wasi: builder.build(),
             table,
-            http: WasiHttpCtx::new(),
+            http,
             denied: Denied,
             memory: MemoryBudget::new(job.limits.memory_bytes),
             files,

@@ -44,11 +44,11 @@ pub(crate) enum Code {
     MethodNotAllowed,
     /// None of the accepted media types can be given (406).
     NotAcceptable,
-    /// The body did not arrive in time (408).
+    /// The body, or the headers, did not arrive in time (408).
     RequestTimeout,
     /// The thing's state forbids it (409).
     Conflict,
-    /// The body is larger than allowed (413).
+    /// The body (413), or the headers (431), are larger than allowed.
     TooLarge,
     /// The body is not of the media type that is read here (415).
     UnsupportedMediaType,

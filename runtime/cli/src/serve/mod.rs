@@ -6,6 +6,7 @@ mod allowed;
 mod config;
 mod listen;
 mod logging;
+mod open_files;
 mod parts;
 mod signals;
 
@@ -33,6 +34,7 @@ const FRONT_THREADS: usize = 2;
 pub(crate) fn run(args: ServeArgs, globals: &GlobalArgs) -> Result<Exit> {
     let settings = Settings::resolve(args, globals)?;
     logging::start(&settings)?;
+    open_files::raise(settings.slots);
     let front = runtime("errand-front", FRONT_THREADS)?;
     let guests = runtime("errand-guest", settings.slots)?;
     let served = front.block_on(serve(&settings, guests.handle().clone()));

@@ -2,30 +2,36 @@
 
 use std::io::{Read, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, BoxFuture, Digest, EventBody, ExecutorKind, ExecutorName, ExecutorProfile,
-    ExecutorRef, FunctionProfile, Job, Level, Limits, Meter, Namespace, RunHost, Seed, Stopped,
-    Stream, TaskId, UnixMillis, WorkspaceSource,
+    AttemptStart, BoxFuture, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorName,
+    ExecutorProfile, ExecutorRef, FunctionProfile, Job, Level, Limits, Meter, Namespace, Outcome,
+    RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, WorkspaceSource,
 };
 use serde_json::{Value, json};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Store};
 
-use super::{Answer, Order, inspect, limits};
+use super::{Answer, Order, as_component, inspect, limits};
 use crate::compiled;
 use crate::config::{self, Allocation, Footprint};
+use crate::ended::{Ended, outcome_of};
+use crate::epoch::Ticker;
 use crate::executors::{Loaded, prepare};
-use crate::fuel::FuelGauge;
+use crate::fuel::{FuelGauge, Metered};
 use crate::host;
 use crate::host::filesystem::{Files, Start};
 use crate::host::stdio::{Input, Stdio};
+use crate::run::prepare as prepare_store;
 use crate::state::{Invocation, RunState};
 use crate::typed::{self, Export};
 
 /// Fuel for `describe`: about a second.
-const DESCRIBE_FUEL: u64 = 10_000_000_000;
+const DESCRIBE_FUEL: u64 = 1_000_000_000;
+/// Time for `describe`, which may wait instead of working.
+const DESCRIBE_MS: u64 = 5_000;
 /// A description or a schema that is longer is refused.
 const DESCRIPTION_BYTES: usize = 256 << 10;
 
@@ -72,7 +78,7 @@ fn keep(order: &Order, profile: &ExecutorProfile, component: &Component) -> std:
 }
 
 fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), String> {
-    let bytes = super::component(wasm)?;
+    let bytes = as_component(wasm)?;
     let component = Component::from_binary(engine, &bytes)
         .map_err(|error| format!("it is not valid wasm: {error:#}"))?;
     inspect::fits(&component)?;
@@ -153,13 +159,28 @@ fn describe(
         .enable_time()
         .build()
         .map_err(|error| failed(&error))?;
-    let said = runtime
-        .block_on(async {
-            let mut store = describing_store(engine, digest)?;
-            let instance = executor.instantiate_async(&mut store).await?;
-            instance.call_describe(&mut store).await
-        })
-        .map_err(|error: wasmtime::Error| failed(&error.root_cause()))?;
+    let ticker = Ticker::start().map_err(|error| failed(&error))?;
+    ticker.add(engine);
+    let _ticking = ticker.ticking();
+    let limits = Limits { fuel: DESCRIBE_FUEL, timeout_ms: DESCRIBE_MS, ..Limits::default() };
+    let said = runtime.block_on(async {
+        let mut store = describing_store(engine, digest, limits)?;
+        let gauge = store.data().fuel.clone();
+        let describing = Metered::new(
+            async {
+                let instance = executor.instantiate_async(&mut store).await?;
+                instance.call_describe(&mut store).await
+            },
+            gauge,
+        );
+        let time = Duration::from_millis(DESCRIBE_MS);
+        let late = |_| Ended::bound(ErrorCode::Timeout, "timeout_ms", DESCRIBE_MS);
+        tokio::time::timeout(time, describing).await.map_err(late)?
+    });
+    let said = said.map_err(|error: wasmtime::Error| match outcome_of(&error, &limits) {
+        Outcome::Failed(failure) => failed(&failure.message),
+        _ => failed(&error.root_cause()),
+    })?;
     let schema = |what: &str, text: &str| -> Result<Value, String> {
         if text.len() > DESCRIPTION_BYTES {
             return Err(format!("its {what} schema is longer than {DESCRIPTION_BYTES} bytes"));
@@ -184,8 +205,11 @@ fn describe(
     Ok(((!said.description.is_empty()).then_some(said.description), function))
 }
 
-fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<RunState>> {
-    let limits = Limits { fuel: DESCRIBE_FUEL, ..Limits::default() };
+fn describing_store(
+    engine: &Engine,
+    digest: Digest,
+    limits: Limits,
+) -> wasmtime::Result<Store<RunState>> {
     let host: Arc<dyn RunHost> = Arc::new(Nobody::default());
     let job = Arc::new(Job {
         task: TaskId::from_parts(0, 0),
@@ -212,12 +236,7 @@ fn describing_store(engine: &Engine, digest: Digest) -> wasmtime::Result<Store<R
     let files = Files::new(None, start, 0, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
     let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
-    let mut store = Store::try_new(engine, state)?;
-    store.limiter(|state| &mut state.memory);
-    store.set_fuel(limits.fuel)?;
-    // Nothing ticks here: fuel and the process's limits bound it.
-    store.set_epoch_deadline(u64::MAX >> 1);
-    Ok(store)
+    prepare_store(engine, state)
 }
 
 /// Nobody watches a description.

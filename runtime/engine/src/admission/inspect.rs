@@ -10,6 +10,9 @@ use crate::config::{
 };
 use crate::typed::{self, Export, PROGRAM};
 
+/// A page of linear memory, as a component's needs are counted.
+const PAGE_BYTES: u64 = 64 << 10;
+
 const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -37,6 +40,9 @@ pub(super) fn sniff(wasm: &[u8]) -> Result<Form, String> {
     }
 }
 
+const NOTHING: &str = "it exports nothing that can be run: neither `errand:task/executor`, nor \
+                       `wasi:cli/run`, nor a function";
+
 /// What a component is to tasks.
 pub(super) enum Offer {
     Native,
@@ -61,16 +67,31 @@ pub(super) fn offer(engine: &Engine, component: &Component) -> Result<Offer, Str
     if is_native(engine, component) {
         return Ok(Offer::Native);
     }
-    let is_program =
-        component.component_type().exports(engine).any(|(name, _)| name.starts_with(PROGRAM));
-    match typed::exports(engine, component) {
-        Ok(functions) if !functions.is_empty() => Ok(Offer::Functions(functions)),
-        _ if is_program => Ok(Offer::Command),
-        Err(why) => Err(why),
-        Ok(_) => Err("it exports nothing that can be run: neither `errand:task/executor`, nor \
-             `wasi:cli/run`, nor a function"
-            .into()),
+    let mut program = None;
+    for (name, item) in component.component_type().exports(engine) {
+        if name.starts_with(PROGRAM) {
+            program = Some((name.to_owned(), is_program(engine, &item.ty)));
+        }
     }
+    match (typed::exports(engine, component), program) {
+        (Ok(functions), _) if !functions.is_empty() => Ok(Offer::Functions(functions)),
+        (_, Some((_, true))) => Ok(Offer::Command),
+        (_, Some((name, false))) => {
+            Err(format!("its `{name}` has no function `run: func() -> result`"))
+        }
+        (Err(why), None) => Err(why),
+        (Ok(_), None) => Err(NOTHING.into()),
+    }
+}
+
+/// Tells whether an exported interface has the function that a program is run by.
+fn is_program(engine: &Engine, item: &ComponentItem) -> bool {
+    let ComponentItem::ComponentInstance(interface) = item else { return false };
+    let Some(run) = interface.get_export(engine, "run") else { return false };
+    let ComponentItem::ComponentFunc(run) = run.ty else { return false };
+    let mut results = run.results();
+    let bare = |ty| matches!(ty, Type::Result(ty) if ty.ok().is_none() && ty.err().is_none());
+    run.params().len() == 0 && results.next().is_some_and(bare) && results.next().is_none()
 }
 
 /// Whether a component exports `describe` and `run` as `errand:task/executor` has them, by and large:
@@ -100,8 +121,8 @@ pub(super) fn fits(component: &Component) -> Result<(), String> {
             needs.num_memories, needs.num_tables
         ));
     }
-    let pages_bytes = needs.max_initial_memory_size.unwrap_or(0);
-    if pages_bytes > MAX_MEMORY_BYTES as u64 {
+    let initial_pages = needs.max_initial_memory_size.unwrap_or(0);
+    if initial_pages.saturating_mul(PAGE_BYTES) > MAX_MEMORY_BYTES as u64 {
         return Err(format!("one of its memories starts with more than {MAX_MEMORY_BYTES} bytes"));
     }
     if needs.max_initial_table_size.unwrap_or(0) > TABLE_ELEMENTS as u64 {

@@ -65,14 +65,6 @@ enum Answer {
     Failed(String),
 }
 
-/// Returns the component that a wasm is run as: itself, or a module of WASI preview 1 adapted.
-pub(crate) fn component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, String> {
-    match inspect::sniff(wasm)? {
-        inspect::Form::Component => Ok(Cow::Borrowed(wasm)),
-        inspect::Form::Module => adapt::adapt(wasm).map(Cow::Owned),
-    }
-}
-
 impl Admission {
     pub(crate) fn new(compiler: PathBuf, directory: PathBuf) -> Self {
         Self { compiler, directory, children: Semaphore::new(CHILDREN) }
@@ -128,6 +120,19 @@ impl Admission {
         (&mut stdout).take(ANSWER_BYTES).read_to_end(&mut said).await.map_err(internal)?;
         let status = child.wait().await.map_err(internal)?;
         serde_json::from_slice(&said).or_else(|_| limits::explain(status))
+    }
+}
+
+/// Returns the component that an upload is compiled from: itself, or what is made of a module.
+///
+/// Only its form is checked; whether it is valid is for the compiler to say.
+///
+/// # Errors
+/// A sentence that says what is wrong with it.
+pub fn as_component(wasm: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    match inspect::sniff(wasm)? {
+        inspect::Form::Component => Ok(Cow::Borrowed(wasm)),
+        inspect::Form::Module => adapt::adapt(wasm).map(Cow::Owned),
     }
 }
 

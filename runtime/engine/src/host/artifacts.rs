@@ -32,14 +32,17 @@ impl Host for RunState {
         let Some(workspace) = self.files.workspace() else {
             return Ok(Err(Error::NotFound(format!("there is no file {path}"))));
         };
-        if let Some(refused) = self.kept.refuses_another() {
+        let Ok((_, size_bytes)) = workspace.open_file(path) else {
+            return Ok(Err(Error::NotFound(format!("there is no file {path}"))));
+        };
+        if let Some(refused) = self.kept.refuses(size_bytes, self.job.limits.workspace_bytes) {
             return Ok(Err(Error::Limit(refused)));
         }
         let _waiting = self.fuel.waiting();
         match keep::keep(&self.blobs, workspace, path, media_type, text).await {
             Ok(artifact) => {
                 self.fuel.charge_bytes(artifact.size_bytes)?;
-                self.kept.add(&artifact.path);
+                self.kept.add(&artifact);
                 let published = EventBody::ArtifactPublished(artifact);
                 self.host.record(published).await.map_err(Ended::from)?;
                 Ok(Ok(()))

@@ -40,6 +40,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     clocks::add_to_linker(&mut linker)?;
     random::add_to_linker(&mut linker)?;
     filesystem::add_to_linker(&mut linker)?;
+    http::add_to_linker(&mut linker)?;
     linker.allow_shadowing(false);
 
     task::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;

@@ -12,6 +12,10 @@ use crate::state::RunState;
 const MESSAGE_CHARS: usize = 512;
 /// Data of one emitted event, in bytes.
 const EMIT_BYTES: usize = 64 << 10;
+/// What an emitted event is charged for, in fuel.
+const EMIT_FUEL: u64 = 1_024;
+/// What an event takes beside its kind and data.
+const EVENT_BYTES: u64 = 64;
 
 impl Host for RunState {
     async fn report(
@@ -57,13 +61,16 @@ impl Host for RunState {
             let bound = types::Bound { name: "emit_bytes".into(), value: EMIT_BYTES as u64 };
             return Ok(Err(types::Error::Limit(bound)));
         }
+        let bytes = (kind.len() + data.len()) as u64;
         let data = match serde_json::from_str(&data) {
             Ok(data) => data,
             Err(error) => {
                 return Ok(Err(types::Error::Invalid(format!("`data` is not JSON: {error}"))));
             }
         };
-        self.fuel.charge_bytes(1_024)?;
+        // What it emits is kept as what it prints is, and bounded with it.
+        self.fuel.charge_bytes(EMIT_FUEL)?;
+        self.stdio.count(EVENT_BYTES + bytes)?;
         let _waiting = self.fuel.waiting();
         self.host.record(EventBody::Emitted { kind, data }).await.map_err(Ended::from)?;
         Ok(Ok(()))

@@ -13,7 +13,7 @@ use errand_workspace::{Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
-use crate::config::YIELD_FUEL;
+use crate::config::{COMPONENT_HANDLES, HOST_CALL_BYTES, YIELD_FUEL};
 use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
 use crate::executors::Loaded;
@@ -23,9 +23,6 @@ use crate::host::stdio::{Input, Stdio};
 use crate::keep::{self, Destination, KeepError};
 use crate::start;
 use crate::state::{Invocation, RunState};
-
-/// What a guest may make the host allocate for the arguments of one call.
-const HOST_CALL_BYTES: usize = 64 << 20;
 
 /// What a run needs besides its job.
 pub(crate) struct Surroundings {
@@ -141,6 +138,23 @@ struct Run {
     stdio: Stdio,
 }
 
+/// Makes a store with all the bounds of its job.
+pub(crate) fn prepare(engine: &Engine, state: RunState) -> wasmtime::Result<Store<RunState>> {
+    let fuel = state.job.limits.fuel;
+    let mut store = Store::try_new(engine, state)?;
+    store.limiter(|state| &mut state.memory);
+    store.set_fuel(fuel)?;
+    store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|store| {
+        store.data().fuel.epoch_yield();
+        Ok(UpdateDeadline::Yield(1))
+    });
+    store.set_hostcall_fuel(HOST_CALL_BYTES);
+    store.set_max_component_handles(COMPONENT_HANDLES);
+    Ok(store)
+}
+
 impl Run {
     fn new(
         around: &Surroundings,
@@ -163,20 +177,7 @@ impl Run {
             invocation,
             around.blobs.clone(),
         );
-        let prepare = || -> wasmtime::Result<Store<RunState>> {
-            let mut store = Store::try_new(&engine, state)?;
-            store.limiter(|state| &mut state.memory);
-            store.set_fuel(job.limits.fuel)?;
-            store.fuel_async_yield_interval(Some(YIELD_FUEL))?;
-            store.set_epoch_deadline(1);
-            store.epoch_deadline_callback(|store| {
-                store.data().fuel.epoch_yield();
-                Ok(UpdateDeadline::Yield(1))
-            });
-            store.set_hostcall_fuel(HOST_CALL_BYTES);
-            Ok(store)
-        };
-        let store = prepare().map_err(|error| Ended::Host(error.to_string()))?;
+        let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
         Ok(Self { store, job, fuel, stdio })
     }
 

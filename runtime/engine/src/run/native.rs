@@ -7,7 +7,7 @@ use wasmtime::Store;
 use super::{Called, MESSAGE_BYTES, cut};
 use crate::bindings::ExecutorPre;
 use crate::bindings::errand::task::execution::Persistence;
-use crate::ended::Ended;
+use crate::ended::{Ended, is_too_much_at_once};
 use crate::state::RunState;
 
 pub(super) async fn call(
@@ -16,8 +16,14 @@ pub(super) async fn call(
     input: &str,
 ) -> wasmtime::Result<Called> {
     let instance = executor.instantiate_async(&mut *store).await?;
-    let answer = instance.call_run(&mut *store, input).await?;
     let limit = store.data().job.limits.output_bytes;
+    let answer = match instance.call_run(&mut *store, input).await {
+        // Raised with no frame of the guest's: it has returned, and what it returned is too much.
+        Err(error) if is_too_much_at_once(&error) && !error.is::<wasmtime::WasmBacktrace>() => {
+            return Err(Ended::bound(ErrorCode::OutputLimit, "output_bytes", limit).into());
+        }
+        answer => answer?,
+    };
     Ok(match answer {
         Ok(text) if text.len() as u64 > limit => {
             return Err(Ended::bound(ErrorCode::OutputLimit, "output_bytes", limit).into());

@@ -18,6 +18,7 @@ mod schema;
 mod submit;
 mod tasks;
 mod tokens;
+mod unfolding;
 mod workspace;
 
 use std::sync::Arc;

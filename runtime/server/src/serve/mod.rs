@@ -3,6 +3,7 @@
 //! Knows connections and nothing of what is asked over them. Ends when its token is cancelled: no
 //! further connections, idle ones closed, requests under way given a moment.
 
+mod refusals;
 mod tls;
 
 use std::future::poll_fn;
@@ -11,6 +12,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -21,6 +23,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use refusals::{Counted, Stream, UnderWay};
 pub use tls::{Tls, TlsError};
 
 /// Bytes of one request's line and headers together.
@@ -161,13 +164,16 @@ impl Connection {
     async fn speak(self, stream: impl AsyncRead + AsyncWrite) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.options.write_timeout));
-        let stream = pin!(stream);
+        let pinned = pin!(stream);
+        let under_way = UnderWay::default();
+        let stream = Stream::new(pinned, under_way.clone());
+        let service = Counted { service: self.router, under_way };
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.options.header_timeout)
             .max_header_size(MAX_HEADER_BYTES)
             .max_buf_size(CONNECTION_BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let ended = tokio::select! {
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
             () = self.shutdown.cancelled() => {
@@ -179,8 +185,15 @@ impl Connection {
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended early");
         }
-        if !late {
-            let stream = connection.into_parts().io.into_inner();
+        let parts = connection.into_parts();
+        let (mut stream, refused) = parts.io.into_inner().into_parts();
+        // Silence before a request is no request that is late.
+        let late_head = (late && !parts.read_buf.is_empty()).then_some(StatusCode::REQUEST_TIMEOUT);
+        if let Some(status) = refused.or(late_head) {
+            // Whoever sends what is no request may not read either.
+            let _ = refusals::answer(status, &mut stream).await;
+        }
+        if !late || late_head.is_some() {
             tokio::select! {
                 () = self.shutdown.cancelled() => {}
                 () = linger(stream) => {}

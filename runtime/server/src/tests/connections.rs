@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::harness::{PATIENCE, Server, working_server};
-use crate::{ServeOptions, Tls, serve};
+use super::harness::{PATIENCE, Server, Setup, working_server};
+use crate::{ServeOptions, ServerConfig, Tls, serve};
 
 struct Listening {
     address: std::net::SocketAddr,
@@ -71,7 +71,11 @@ async fn slow_headers_and_half_bodies_end_and_leave_nothing() {
     let listening = listen(&server, options).await;
     let mut slow = listening.connect().await;
     slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: lo").await.unwrap();
-    assert!(!read_until(&mut slow, "never").await.contains("200 OK"));
+    let answer = read_until(&mut slow, "never").await;
+    refused(&answer, 408, "request_timeout");
+    // One that says nothing is closed without a word.
+    let mut silent = listening.connect().await;
+    assert_eq!(read_until(&mut silent, "never").await, "");
 
     let mut half = listening.connect().await;
     let head = format!(
@@ -86,15 +90,68 @@ async fn slow_headers_and_half_bodies_end_and_leave_nothing() {
 }
 
 #[tokio::test]
-async fn headers_that_are_too_large_are_refused() {
+async fn a_client_that_falls_silent_in_its_body_is_told_that_it_took_too_long() {
+    let config = ServerConfig {
+        json_body_timeout: Duration::from_millis(50),
+        upload_timeout: Duration::from_millis(50),
+        ..ServerConfig::default()
+    };
+    let server = Server::new(Setup { config, ..Setup::default() }).await;
+    let listening = listen(&server, ServeOptions::default()).await;
+    for line in ["POST /v1/tasks", "POST /v1/executors?name=half"] {
+        let mut half = listening.connect().await;
+        let head = format!(
+            "{line} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\n\
+             content-length: 100\r\n\r\n{{",
+            server.operator
+        );
+        half.write_all(head.as_bytes()).await.unwrap();
+        let answer = read_until(&mut half, "never").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{line}: {answer}");
+        assert!(answer.contains("\"code\":\"request_timeout\""), "{line}: {answer}");
+    }
+}
+
+/// Checks that the last words of a connection are a problem document.
+fn refused(answer: &str, status: u16, code: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").expect("it has a head");
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    let headers = head.to_ascii_lowercase();
+    for header in [
+        "content-type: application/problem+json",
+        "connection: close",
+        &format!("content-length: {}", body.len()),
+    ] {
+        assert!(headers.contains(header), "{header} is not in {head}");
+    }
+    let problem: serde_json::Value = serde_json::from_str(body).expect("it is JSON");
+    assert_eq!((&problem["status"], &problem["code"]), (&json!(status), &json!(code)));
+    assert!(problem["detail"].is_string(), "{problem}");
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_with_a_problem() {
     let server = working_server().await;
     let listening = listen(&server, ServeOptions::default()).await;
+    let long = format!("{}x: {}\r\n\r\n", HEALTH.trim_end(), "x".repeat(40_000));
+    let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
+    for (sent, status, code) in [
+        (long.as_str(), 431, "too_large"),
+        (&many, 431, "too_large"),
+        ("nonsense\r\n\r\n", 400, "malformed"),
+        ("GET / HTTP/9.9\r\n\r\n", 400, "malformed"),
+        ("GET / HTTP/1.1\r\nhost localhost\r\n\r\n", 400, "malformed"),
+    ] {
+        let mut stream = listening.connect().await;
+        stream.write_all(sent.as_bytes()).await.ok();
+        refused(&read_until(&mut stream, "never").await, status, code);
+    }
+    // After an answer on the same connection too.
     let mut stream = listening.connect().await;
-    let long =
-        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(40_000));
-    stream.write_all(long.as_bytes()).await.ok();
-    let answer = read_until(&mut stream, "\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 431"), "{answer:?}");
+    stream.write_all(HEALTH.as_bytes()).await.unwrap();
+    assert!(read_until(&mut stream, "ok\"}").await.starts_with("HTTP/1.1 200"));
+    stream.write_all(b"nonsense\r\n\r\n").await.unwrap();
+    refused(&read_until(&mut stream, "never").await, 400, "malformed");
 }
 
 #[tokio::test]

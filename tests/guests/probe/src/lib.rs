@@ -8,8 +8,10 @@
 mod arguments;
 mod calls;
 mod compute;
+mod edges;
 mod environment;
 mod files;
+mod floods;
 mod network;
 mod output;
 
@@ -52,6 +54,8 @@ impl Guest for Probe {
             environment::perform,
             calls::perform,
             network::perform,
+            floods::perform,
+            edges::perform,
         ];
         for family in families {
             if let Some(answer) = family(action, &arguments)? {

@@ -27,7 +27,7 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
             let network = instance_network::instance_network();
             match ip_name_lookup::resolve_addresses(&network, arguments.text("host")?) {
                 Ok(_) => json!({"ok": "started"}),
-                Err(code) => json!({"err": format!("{code:?}")}),
+                Err(code) => json!({"err": code.name()}),
             }
         }
         "connect" => match connect(arguments.text("address")?)? {
@@ -95,5 +95,5 @@ fn connect(address: &str) -> Result<Result<(), String>, Failure> {
     let network = instance_network::instance_network();
     Ok(tcp_create_socket::create_tcp_socket(IpAddressFamily::Ipv4)
         .and_then(|socket| socket.start_connect(&network, remote))
-        .map_err(|code| format!("{code:?}")))
+        .map_err(|code| code.name().to_owned()))
 }

@@ -12,8 +12,12 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+use super::listing::Listing;
 use super::streams::{FileInput, FileOutput};
 use super::{View, again, trap};
+
+/// What an entry of a listing is charged for, in fuel.
+const ENTRY_FUEL: u64 = 100;
 
 type Fd = Resource<Descriptor>;
 
@@ -69,12 +73,14 @@ impl HostDescriptor for View<'_> {
             true => self.look_up(&dir, follow, &path).await,
             false => None,
         };
+        let held = self.files.handles.take().map_err(trap)?;
         let fd = if before.is_none() && how.contains(OpenFlags::CREATE) {
             self.make_entry(async |inner| inner.open_at(dir, follow, path, how, flags).await)
                 .await?
         } else {
             self.inner().open_at(dir, follow, path, how, flags).await?
         };
+        self.files.held.insert(fd.rep(), held);
         if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
             let open = self.count_open(&fd).await?;
             if let Some(before) = before
@@ -88,6 +94,7 @@ impl HostDescriptor for View<'_> {
 
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
         self.files.open.remove(&fd.rep());
+        self.files.held.remove(&fd.rep());
         HostDescriptor::drop(&mut self.inner(), fd)
     }
 
@@ -117,7 +124,8 @@ impl HostDescriptor for View<'_> {
             Descriptor::Dir(_) => return Err(ErrorCode::IsDirectory.into()),
         };
         let open = self.files.open.get(&fd.rep()).cloned();
-        let input = FileInput::new(file, offset, open, self.files.fuel.clone());
+        let held = self.files.held.get(&fd.rep()).cloned();
+        let input = FileInput::new(file, offset, (open, held), self.files.fuel.clone());
         let input: DynInputStream = Box::new(input);
         Ok(self.table.push(input)?)
     }
@@ -201,7 +209,13 @@ impl HostDescriptor for View<'_> {
 
     async fn read_directory(&mut self, fd: Fd) -> FsResult<Resource<DirectoryEntryStream>> {
         self.charge()?;
-        self.inner().read_directory(fd).await
+        let dir = match self.table.get(&fd)? {
+            Descriptor::Dir(dir) => dir.dir.clone(),
+            Descriptor::File(_) => return Err(ErrorCode::NotDirectory.into()),
+        };
+        let listing = Listing::read(&dir, &self.files.listed)?;
+        self.files.fuel.charge_bytes(listing.len() as u64 * ENTRY_FUEL).map_err(trap)?;
+        Ok(Resource::new_own(self.table.push(listing)?.rep()))
     }
 
     async fn advise(
@@ -298,10 +312,16 @@ impl View<'_> {
         };
         // Every descriptor of a file was counted when it was opened.
         let open = self.files.open.get(&fd.rep()).cloned().ok_or(ErrorCode::BadDescriptor)?;
-        let output = FileOutput::new(file, open, at, self.files.fuel.clone());
+        let held = self.files.held.get(&fd.rep()).cloned();
+        let output = FileOutput::new(file, open, held, at, self.files.fuel.clone());
         let output: DynOutputStream = Box::new(output);
         Ok(self.table.push(output)?)
     }
+}
+
+/// The listing behind what the bindings call a stream of entries.
+fn listing(stream: &Resource<DirectoryEntryStream>) -> Resource<Listing> {
+    Resource::new_borrow(stream.rep())
 }
 
 impl HostDirectoryEntryStream for View<'_> {
@@ -309,10 +329,11 @@ impl HostDirectoryEntryStream for View<'_> {
         &mut self,
         stream: Resource<DirectoryEntryStream>,
     ) -> FsResult<Option<DirectoryEntry>> {
-        self.inner().read_directory_entry(stream).await
+        self.table.get_mut(&listing(&stream))?.next()
     }
 
     fn drop(&mut self, stream: Resource<DirectoryEntryStream>) -> wasmtime::Result<()> {
-        HostDirectoryEntryStream::drop(&mut self.inner(), stream)
+        self.table.delete(Resource::<Listing>::new_own(stream.rep()))?;
+        Ok(())
     }
 }

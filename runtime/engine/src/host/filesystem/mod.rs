@@ -4,6 +4,8 @@
 //! file or makes an entry is counted before it happens, and ends the run at the bound.
 
 mod descriptor;
+mod handles;
+mod listing;
 mod streams;
 
 use std::collections::HashMap;
@@ -22,6 +24,9 @@ use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 use crate::start::Made;
 use crate::state::RunState;
+
+use handles::{OpenHandle, OpenHandles};
+use listing::Listed;
 
 /// What an operation on a path is charged for, in fuel: about what it costs the host.
 const PATH_FUEL: u64 = 10_000;
@@ -55,6 +60,10 @@ pub(crate) struct Files {
     fuel: FuelGauge,
     /// Handles that the guest holds on files, by the number of their descriptor.
     open: HashMap<u32, OpenFile>,
+    /// What is open on the host, of directories too, by the number of the descriptor.
+    held: HashMap<u32, Arc<OpenHandle>>,
+    handles: OpenHandles,
+    listed: Listed,
 }
 
 impl Files {
@@ -70,8 +79,18 @@ impl Files {
             Some(Made { workspace, quota }) => (Some(workspace), quota),
             None => (None, Quota::new(limit_bytes, MAX_FILES)),
         };
-        let open = HashMap::new();
-        let mut files = Self { workspaces, name, seeds, workspace, quota, fuel, open };
+        let mut files = Self {
+            workspaces,
+            name,
+            seeds,
+            workspace,
+            quota,
+            fuel,
+            open: HashMap::new(),
+            held: HashMap::new(),
+            handles: OpenHandles::default(),
+            listed: Listed::default(),
+        };
         files.plant()?;
         Ok(files)
     }
@@ -187,14 +206,21 @@ struct Named {
 
 impl preopens::Host for View<'_> {
     fn get_directories(&mut self) -> wasmtime::Result<Vec<(Resource<Descriptor>, String)>> {
-        let Some(workspace) = self.files.make()? else { return Ok(Vec::new()) };
+        if self.files.make()?.is_none() {
+            return Ok(Vec::new());
+        }
+        self.files.fuel.charge_bytes(PATH_FUEL)?;
         let mut preopened = Vec::new();
         // Under the second name, paths relative to the directory that programs start in are found.
         for name in ["/workspace", "."] {
+            let held = self.files.handles.take()?;
+            let Some(workspace) = self.files.workspace() else { continue };
             let handle = workspace.handle().map_err(|error| Ended::Host(error.to_string()))?;
             let mode = OpenMode::READ | OpenMode::WRITE;
             let dir = Dir::new(handle, FsPerms::ReadWrite, mode, true);
-            preopened.push((self.table.push(Descriptor::Dir(dir))?, name.to_owned()));
+            let fd = self.table.push(Descriptor::Dir(dir))?;
+            self.files.held.insert(fd.rep(), held);
+            preopened.push((fd, name.to_owned()));
         }
         Ok(preopened)
     }

@@ -16,6 +16,8 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 
+use super::handles::OpenHandle;
+
 /// What is read or written in one call at the most.
 const CHUNK_BYTES: usize = 64 << 10;
 
@@ -23,18 +25,21 @@ const CHUNK_BYTES: usize = 64 << 10;
 pub(super) struct FileInput {
     file: Arc<std::fs::File>,
     at: u64,
-    _open: Option<OpenFile>,
+    _counted: Counted,
     fuel: FuelGauge,
 }
+
+/// What counts a file as open: in the workspace's account and in the run's.
+pub(super) type Counted = (Option<OpenFile>, Option<Arc<OpenHandle>>);
 
 impl FileInput {
     pub(super) fn new(
         file: Arc<std::fs::File>,
         at: u64,
-        open: Option<OpenFile>,
+        counted: Counted,
         fuel: FuelGauge,
     ) -> Self {
-        Self { file, at, _open: open, fuel }
+        Self { file, at, _counted: counted, fuel }
     }
 }
 
@@ -64,6 +69,7 @@ impl Pollable for FileInput {
 pub(super) struct FileOutput {
     file: Arc<std::fs::File>,
     open: OpenFile,
+    _held: Option<Arc<OpenHandle>>,
     /// Where the next byte goes; nothing: at the end.
     at: Option<u64>,
     fuel: FuelGauge,
@@ -73,10 +79,11 @@ impl FileOutput {
     pub(super) fn new(
         file: Arc<std::fs::File>,
         open: OpenFile,
+        held: Option<Arc<OpenHandle>>,
         at: Option<u64>,
         fuel: FuelGauge,
     ) -> Self {
-        Self { file, open, at, fuel }
+        Self { file, open, _held: held, at, fuel }
     }
 }
 

@@ -1,0 +1,5 @@
+;; Loops without a call.
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (loop br 0)))
