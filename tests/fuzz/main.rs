@@ -8,6 +8,11 @@
 //! The guide is not the coverage of machine code (which would compile wasmtime a second time) but what an
 //! input came to: one that ends as none before is kept, and mutated further.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "fuzz targets read and write their own files and start processes"
+)]
+
 mod finding;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]
@@ -46,8 +51,11 @@ trait Target {
     fn keep(&mut self, input: Vec<u8>);
 }
 
+/// A target's name, and what makes it: one that is not asked for costs nothing.
+type Named = (&'static str, fn() -> Box<dyn Target>);
+
 fn main() -> ExitCode {
-    let mut targets: Vec<(&str, fn() -> Box<dyn Target>)> = vec![
+    let mut targets: Vec<Named> = vec![
         ("typed", || Box::new(typed::Typed::default())),
         ("uploads", || Box::new(uploads::Uploads::new())),
     ];

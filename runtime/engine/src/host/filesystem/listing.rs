@@ -107,6 +107,7 @@ fn described(kind: FileType) -> DescriptorType {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
 mod tests {
     use super::*;
 
