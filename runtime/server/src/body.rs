@@ -35,6 +35,27 @@ pub(crate) async fn read_json(
     read(request, limits).await
 }
 
+/// Reads the body of a call that takes none: it may be empty, or an object without fields.
+///
+/// What stays unread has the connection closed, and the answer can be lost with it.
+///
+/// # Errors
+/// 400, 408, 413, 415, and 422 for a field.
+pub(crate) async fn read_nothing(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<(), Problem> {
+    #[derive(serde::Deserialize, utoipa::ToSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+
+    let body = read_json(request, limits).await?;
+    if !body.is_empty() {
+        let Nothing {} = crate::fault::parse(&body)?;
+    }
+    Ok(())
+}
+
 /// Reads an uploaded wasm.
 ///
 /// # Errors

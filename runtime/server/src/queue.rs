@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use axum::extract::Request;
 use errand_core::{ExecutorName, Status, TaskId, WorkerId};
 use errand_scheduler::{RunningTask, WorkerView};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::body::read_nothing;
 use crate::call::Call;
 use crate::openapi::{RefusedQuery, RefusedState};
 use crate::reply::{Answer, Items, json};
@@ -66,7 +68,8 @@ pub(crate) struct Paused {
     post, path = "/v1/queue/pause", tag = "operations", operation_id = "pause_queue",
     responses((status = 200, description = "It is paused", body = Paused), RefusedState),
 )]
-pub(crate) async fn pause(call: Call) -> Answer {
+pub(crate) async fn pause(call: Call, request: Request) -> Answer {
+    read_nothing(request, call.app.json_limits()).await?;
     call.app.service.pause_queue(&call.caller).await?;
     json(StatusCode::OK, &Paused { paused: true })
 }
@@ -76,7 +79,8 @@ pub(crate) async fn pause(call: Call) -> Answer {
     post, path = "/v1/queue/resume", tag = "operations", operation_id = "resume_queue",
     responses((status = 200, description = "It goes on", body = Paused), RefusedState),
 )]
-pub(crate) async fn resume(call: Call) -> Answer {
+pub(crate) async fn resume(call: Call, request: Request) -> Answer {
+    read_nothing(request, call.app.json_limits()).await?;
     call.app.service.resume_queue(&call.caller).await?;
     json(StatusCode::OK, &Paused { paused: false })
 }

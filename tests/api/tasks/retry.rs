@@ -120,3 +120,12 @@ fn a_bulk_filter_that_is_wrong_touches_nothing() {
     }
     assert_eq!(client.get(&format!("/v1/tasks/{id}")).expect(200)["attempt"], 1);
 }
+
+#[test]
+fn a_retry_takes_no_fields() {
+    let client = shared::agent();
+    let id = dead_letter(&client, "no fields");
+    let problem = client.post(&format!("/v1/tasks/{id}/retry"), &json!({"force": true}));
+    assert!(text(&problem.problem(422, "invalid")["errors"][0]["message"]).contains("force"));
+    client.post(&format!("/v1/tasks/{id}/retry"), &json!({})).expect(202);
+}

@@ -82,6 +82,7 @@ fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), S
     let component = Component::from_binary(engine, &bytes)
         .map_err(|error| format!("it is not valid wasm: {error:#}"))?;
     inspect::fits(&component)?;
+    inspect::modules_fit(&bytes)?;
     let offer = inspect::offer(engine, &component)?;
     let kind = offer.kind();
     let linker = host::linker(engine).map_err(|error| format!("{error:#}"))?;

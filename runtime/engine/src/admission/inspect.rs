@@ -1,6 +1,7 @@
 //! What a wasm is, told from its first bytes and from what it exports.
 
 use errand_core::ExecutorKind;
+use wasmparser::{Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Type};
@@ -131,6 +132,36 @@ pub(super) fn fits(component: &Component) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that each core module fits a slot too, also one that is never instantiated: the pool asks it of
+/// every one.
+pub(super) fn modules_fit(wasm: &[u8]) -> Result<(), String> {
+    let malformed = |error: wasmparser::BinaryReaderError| format!("it is not valid wasm: {error}");
+    for payload in Parser::new(0).parse_all(wasm) {
+        let (count, most, what) = match payload.map_err(malformed)? {
+            Payload::MemorySection(memories) => {
+                (memories.count(), MEMORIES_PER_COMPONENT, "memories")
+            }
+            Payload::TableSection(tables) => {
+                for table in tables.clone() {
+                    if table.map_err(malformed)?.ty.initial > TABLE_ELEMENTS as u64 {
+                        return Err(format!(
+                            "one of its tables starts with more than {TABLE_ELEMENTS} elements"
+                        ));
+                    }
+                }
+                (tables.count(), PARTS_PER_COMPONENT, "tables")
+            }
+            _ => continue,
+        };
+        if count > most {
+            return Err(format!(
+                "one of its modules has {count} {what}; at most {most} are allowed"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The interfaces that a component imports, by name.
 pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
@@ -139,6 +170,18 @@ pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_that_is_never_instantiated_must_fit_too() {
+        let component = |module: &str| {
+            let text = format!("(component (core module {module}))");
+            modules_fit(&wat::parse_str(text).unwrap())
+        };
+        assert_eq!(component(&"(memory 1)".repeat(16)), Ok(()));
+        assert!(component(&"(memory 1)".repeat(17)).unwrap_err().contains("17 memories"));
+        assert!(component(&"(table 1 funcref)".repeat(65)).unwrap_err().contains("65 tables"));
+        assert!(component("(table 65537 funcref)").unwrap_err().contains("elements"));
+    }
 
     #[test]
     fn what_is_not_wasm_is_told_apart() {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use errand_core::{Event, Progress, Task, TaskId};
+use errand_core::{Event, Progress, Status, Task, TaskId};
 
 use super::{Caller, Right, Service, ServiceError};
 
@@ -79,7 +79,11 @@ impl Follow {
             if task.status.is_terminal() {
                 return Ok(None);
             }
-            let live = self.service.0.runs.progress(self.id, task.attempt);
+            // A run is there a moment before its `started` is.
+            let live = match task.status {
+                Status::Running => self.service.0.runs.progress(self.id, task.attempt),
+                _ => None,
+            };
             if live.is_some() && live != self.shown {
                 self.shown.clone_from(&live);
                 if let Some(progress) = live {

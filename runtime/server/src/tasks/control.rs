@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::TaskView;
 use super::view::StatusName;
-use crate::body::read_json;
+use crate::body::{read_json, read_nothing};
 use crate::call::{Call, TaskPath};
 use crate::fault::parse;
 use crate::openapi::{RefusedBody, RefusedState};
@@ -53,8 +53,9 @@ pub(crate) async fn cancel(call: Call, TaskPath(id): TaskPath, request: Request)
     params(("id" = String, Path, description = "The task")),
     responses((status = 202, description = "It is queued again", body = TaskView), RefusedState),
 )]
-pub(crate) async fn retry(call: Call, TaskPath(id): TaskPath) -> Answer {
+pub(crate) async fn retry(call: Call, TaskPath(id): TaskPath, request: Request) -> Answer {
     let Call { app, caller, base, .. } = call;
+    read_nothing(request, app.json_limits()).await?;
     let task = app.service.retry(&caller, id).await?;
     json(StatusCode::ACCEPTED, &TaskView::new(&task, &base))
 }

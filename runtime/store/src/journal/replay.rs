@@ -86,16 +86,22 @@ pub(crate) fn replay(
 pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
     let segments = segment::list(dir)?;
     let Some((first, _)) = segments.first() else { return Ok(()) };
-    let replayed = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
-    // What is behind the last good frame is room taken in advance, or a frame that is damaged.
-    if let Some((path, end)) = &replayed.last_segment {
+    let mut replayed = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
+    loop {
+        // What is behind the last good frame is room taken in advance, or a frame that is damaged.
+        let Some((path, end)) = &replayed.last_segment else { return Ok(()) };
         let bytes = fs::read(path).map_err(failure::at("read", path))?;
-        let end = usize::try_from(*end).unwrap_or(bytes.len());
-        if bytes.get(end..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0)) {
-            return Err(damaged(path, end, replayed.last_lsn + 1));
+        let from = usize::try_from(*end).unwrap_or(bytes.len());
+        if bytes.get(from..).is_none_or(|rest| rest.iter().all(|byte| *byte == 0)) {
+            return Ok(());
         }
+        // Or one that was written since: then there is more to read now.
+        let again = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
+        if again.last_segment == replayed.last_segment {
+            return Err(damaged(path, from, replayed.last_lsn + 1));
+        }
+        replayed = again;
     }
-    Ok(())
 }
 
 /// Goes over the frames of a segment; returns where the good ones end.
