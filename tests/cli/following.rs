@@ -55,7 +55,7 @@ fn live_progress_reaches_a_pipe_as_lines_for_people() {
     let code = "import errand
 for step in range(20):
     errand.progress(step, 20, 'counting')
-    sum(range(300_000))";
+    sum(range(5_000_000))";
     let id = submitted(&[shared::python(), "--input", &python(code)]);
     let ran = shell::shared(&["watch", &id]).expect(0);
     assert!(ran.stderr.contains("/20 · counting · fuel "), "{}", ran.stderr);

@@ -125,7 +125,7 @@ fn a_bulk_filter_that_is_wrong_touches_nothing() {
 fn a_retry_takes_no_fields() {
     let client = shared::agent();
     let id = dead_letter(&client, "no fields");
-    let problem = client.post(&format!("/v1/tasks/{id}/retry"), &json!({"force": true}));
-    assert!(text(&problem.problem(422, "invalid")["errors"][0]["message"]).contains("force"));
+    let refused = client.post(&format!("/v1/tasks/{id}/retry"), &json!({"force": true}));
+    refused.problem(422, "invalid");
     client.post(&format!("/v1/tasks/{id}/retry"), &json!({})).expect(202);
 }
