@@ -82,6 +82,12 @@ fn size(arguments: &Arguments<'_>) -> Result<usize, Failure> {
     usize::try_from(arguments.number(name)?).map_err(|error| wrong(error.to_string()))
 }
 
+/// A closure's whole work: `thing` is never given back.
+fn leak<T>(thing: T) -> Result<(), ErrorCode> {
+    forget(thing);
+    Ok(())
+}
+
 /// Takes one thing after the other, and keeps all of them.
 fn hold(what: &str) -> Result<Value, Failure> {
     let home = home()?;
@@ -92,11 +98,11 @@ fn hold(what: &str) -> Result<Value, Failure> {
         }
     }
     let mut take: Box<dyn FnMut() -> Result<(), ErrorCode>> = match what {
-        "directories" => Box::new(|| Ok(forget(get_directories()))),
+        "directories" => Box::new(|| leak(get_directories())),
         "files" => Box::new(|| open(&home, "held").map(forget)),
         "listings" => Box::new(|| home.read_directory().map(forget)),
-        "timers" => Box::new(|| Ok(forget(monotonic_clock::subscribe_duration(A_YEAR_NS)))),
-        "streams" => Box::new(|| Ok(forget(stdout::get_stdout()))),
+        "timers" => Box::new(|| leak(monotonic_clock::subscribe_duration(A_YEAR_NS))),
+        "streams" => Box::new(|| leak(stdout::get_stdout())),
         "sockets" => Box::new(|| {
             let tcp = create_tcp_socket(IpAddressFamily::Ipv4).map(forget);
             let udp = create_udp_socket(IpAddressFamily::Ipv6).map(forget);
@@ -121,7 +127,7 @@ fn hold(what: &str) -> Result<Value, Failure> {
                         break;
                     }
                 }
-                Ok(forget(fields))
+                leak(fields)
             })
         }
         "http_bodies" => {
@@ -134,7 +140,7 @@ fn hold(what: &str) -> Result<Value, Failure> {
                     let room = usize::try_from(room).unwrap_or(usize::MAX).min(chunk.len());
                     stream.write(&chunk[..room]).map_err(|_| ErrorCode::Io)?;
                 }
-                Ok(forget((request, body, stream)))
+                leak((request, body, stream))
             })
         }
         _ => return Err(wrong(format!("{what:?} is nothing to hold"))),
