@@ -9,6 +9,7 @@ mod blobs;
 mod event;
 mod executor;
 mod id;
+mod journal;
 mod limits;
 mod runner;
 mod signature;
@@ -33,6 +34,7 @@ pub use id::{
     ContextId, Digest, ExecutorName, ExecutorRef, InvalidName, Namespace, Principal, TaskId,
     WorkerId,
 };
+pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
 pub use runner::{
     AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused,
@@ -40,7 +42,7 @@ pub use runner::{
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use store::{
-    Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Epoch, Guard, HeldLease,
+    Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Guard, HeldLease,
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,
     Submitted,
 };

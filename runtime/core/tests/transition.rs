@@ -134,7 +134,7 @@ fn principal() -> impl Strategy<Value = Principal> {
 
 fn progress() -> impl Strategy<Value = Progress> {
     (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}"))
-        .prop_map(|(fuel_used, done, total, message)| Progress { fuel_used, done, total, message })
+        .prop_map(|(fuel_used, done, total, message)| Progress { fuel_used, done, total, message, ..Progress::default() })
 }
 
 fn workspace() -> impl Strategy<Value = WorkspaceSource> {
@@ -249,7 +249,7 @@ fn body() -> impl Strategy<Value = EventBody> {
     ];
     let says = prop_oneof![
         (stream, level, any::<u64>(), ".{0,8}").prop_map(|(stream, level, offset, text)| {
-            EventBody::Log(LogLine { stream, level, offset, text })
+            EventBody::Log(LogLine { stream, level, offset, text, length: None })
         }),
         (".{0,4}", value()).prop_map(|(kind, data)| EventBody::Emitted { kind, data }),
         any::<u64>().prop_map(|state_bytes| EventBody::CheckpointSaved { state_bytes }),

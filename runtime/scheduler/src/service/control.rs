@@ -253,7 +253,7 @@ impl Service {
             .map(|body| Draft { at, by: by.clone(), progress: None, body })
             .collect();
         let guard = Guard::Version(task.version);
-        self.store().append(Append { task: task.id, guard, drafts, attempt_start: None }).await
+        self.store().append(Append::new(task.id, guard, drafts)).await
     }
 }
 
