@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace, Progress,
-    Signature, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace,
+    Progress, Signature, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -143,16 +143,16 @@ pub trait RunHost: Send + Sync {
     /// Returns the present moment, to which the guest's clocks are moved at answers.
     fn now(&self) -> UnixMillis;
 
-    /// Takes a call that was answered or begun into the journal, and the events that say so into the log,
-    /// in one write, after all that came before. Waits while too much is on its way, and not until it is
-    /// durable: nothing that comes later is durable before it.
+    /// Takes events into the log, and into the journal the call that they are of, in one write, after all
+    /// that came before. Waits while too much is on its way, and not until it is durable: nothing that
+    /// comes later is durable before it.
     ///
     /// # Errors
     /// [`Stopped`] when the run is to end: the lease is lost, or the store failed.
-    fn journal(
+    fn record(
         &self,
-        entry: JournalEntry,
         events: Vec<EventBody>,
+        call: Option<JournalEntry>,
     ) -> BoxFuture<'_, Result<(), Stopped>>;
 
     /// Answers when all that was taken so far is durable: to be awaited before an effect that can't be

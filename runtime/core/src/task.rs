@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, Digest, ExecutorRef, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId, UnixMillis,
-    WaitingFor, WorkspaceSource,
+    ContextId, Digest, ExecutorRef, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId,
+    UnixMillis, WaitingFor, WorkspaceSource,
 };
 
 /// The state of a task: the fold over its events, input left out.

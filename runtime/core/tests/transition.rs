@@ -133,8 +133,15 @@ fn principal() -> impl Strategy<Value = Principal> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}"))
-        .prop_map(|(fuel_used, done, total, message)| Progress { fuel_used, done, total, message, ..Progress::default() })
+    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}")).prop_map(
+        |(fuel_used, done, total, message)| Progress {
+            fuel_used,
+            done,
+            total,
+            message,
+            ..Progress::default()
+        },
+    )
 }
 
 fn workspace() -> impl Strategy<Value = WorkspaceSource> {

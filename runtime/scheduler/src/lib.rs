@@ -21,7 +21,7 @@ pub use service::{
     WorkerView, WorkspaceRequest, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
-pub use worker::{Scheduler, SchedulerConfig};
+pub use worker::{WarmLimits, Scheduler, SchedulerConfig};
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Event, HeldLease,
-    JournalEntry, ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId,
-    UnixMillis, WorkerId,
+    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Event,
+    HeldLease, JournalEntry, ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError,
+    Submitted, Task, TaskId, UnixMillis, WorkerId,
 };
 use serde_json::Value;
 
@@ -149,9 +149,9 @@ impl Store for Embedded {
     }
 
     fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
-        Box::pin(self.read_much(move |view| {
-            crate::codec::journal::read(&*view.kv, &*view.blobs, id)
-        }))
+        Box::pin(
+            self.read_much(move |view| crate::codec::journal::read(&*view.kv, &*view.blobs, id)),
+        )
     }
 
     fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>> {

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    AttemptStart, Digest, Epoch, Event, EventBody, Lease, LogOffsets, Progress, Seed, Status, StoreError,
-    Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
+    AttemptStart, Digest, Epoch, Event, EventBody, Lease, LogOffsets, Progress, Seed, Status,
+    StoreError, Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -32,8 +32,8 @@ pub(crate) use counts::SeriesList;
 use leases::Leases;
 pub(crate) use queue::Place;
 use queue::Queue;
-use waits::Waits;
 pub(crate) use submit::{Accepted, PreparedTask, secondary};
+use waits::Waits;
 
 /// The version of the layout of keys and values.
 pub(crate) const FORMAT: &[u8] = b"1";

@@ -61,7 +61,8 @@ async fn an_illegal_event_leaves_nothing_behind(store: &dyn Store) {
 async fn the_task_is_the_fold_of_its_log(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
     let guard = Guard::Lease(epoch);
-    let progress = Progress { fuel_used: 7, done: Some(1), total: None, message: Some("m".into()), ran_ms: 3 };
+    let progress =
+        Progress { fuel_used: 7, done: Some(1), total: None, message: Some("m".into()), ran_ms: 3 };
     let drafts =
         vec![Draft { progress: Some(progress), ..draft(line("a")) }, draft(completed(json!([1])))];
     let done = store.append(Append::new(task.id, guard, drafts)).await;
