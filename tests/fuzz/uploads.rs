@@ -7,7 +7,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use errand_core::{AdmissionError, AttemptStart, BoxFuture, ErrorCode, EventBody, ExecutorName, ExecutorProfile, ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource};
+use errand_core::{
+    AdmissionError, AttemptStart, BoxFuture, ErrorCode, EventBody, ExecutorName, ExecutorProfile,
+    ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress,
+    RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+};
 use errand_engine::{Allocation, Engine, EngineOptions};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

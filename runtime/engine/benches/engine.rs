@@ -17,7 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use errand_core::{AttemptStart, BoxFuture, EventBody, ExecutorName, ExecutorProfile, ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource};
+use errand_core::{
+    AttemptStart, BoxFuture, EventBody, ExecutorName, ExecutorProfile, ExecutorRef, Job,
+    JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, RunHost, Runner,
+    Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+};
 use errand_engine::{Allocation, Engine, EngineOptions, bare};
 use serde_json::{Value, json};
 use wasmtime::Store;

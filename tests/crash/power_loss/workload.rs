@@ -202,7 +202,7 @@ fn started(run: u32) -> EventBody {
 
 fn log(text: &str) -> EventBody {
     let (stream, level) = (Stream::Stdout, Level::Info);
-    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length: None })
+    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length_bytes: None })
 }
 
 fn join(ids: impl Iterator<Item = TaskId>) -> String {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::cli::GlobalArgs;
 use crate::errors::{Exit, Result};
 use crate::serve;
+use crate::units;
 
 /// Runs the server with its workers and its own store
 ///
@@ -33,6 +34,13 @@ pub(crate) struct ServeArgs {
     /// Seconds that running tasks get when the server stops [default: 30]
     #[arg(long, value_name = "SECONDS", env = "ERRAND_DRAIN")]
     pub(crate) drain: Option<u64>,
+    /// Memory that waiting tasks may keep, so that they go on at once; past it they are dropped from
+    /// memory and repeated when they go on [default: 256MiB]
+    #[arg(long, value_name = "SIZE", env = "ERRAND_WARM_MEMORY", value_parser = units::parse_size)]
+    pub(crate) warm_memory: Option<u64>,
+    /// Seconds that a waiting task may stay in memory at most [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "ERRAND_WARM")]
+    pub(crate) warm: Option<u64>,
     /// The certificate chain for TLS, as PEM
     #[arg(long, value_name = "FILE", env = "ERRAND_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,

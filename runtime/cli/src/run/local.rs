@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job, Limits,
-    LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId, WorkspaceSource,
+    AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job,
+    Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId, WorkspaceSource,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
 use errand_scheduler::WallClock;

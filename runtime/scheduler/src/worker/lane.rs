@@ -23,7 +23,9 @@ pub(super) fn open(worker: &Arc<Worker>) {
     let waiting = worker.ready().len();
     for _ in 0..waiting {
         let Some(slot) = worker.slots.take() else { return };
-        worker.under_way.spawn_on(run_all(Arc::clone(worker), Lane(Arc::new(slot))), &worker.guests);
+        worker
+            .under_way
+            .spawn_on(run_all(Arc::clone(worker), Lane(Arc::new(slot))), &worker.guests);
     }
 }
 

@@ -136,16 +136,16 @@ fn index(stream: Stream) -> usize {
 }
 
 fn line(stream: Stream, level: Level, offset: u64, bytes: Vec<u8>) -> LogLine {
-    let (text, length) = match String::from_utf8(bytes) {
+    let (text, length_bytes) = match String::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
             let bytes = error.as_bytes();
             let text = String::from_utf8_lossy(bytes).into_owned();
-            let length = (text.len() != bytes.len()).then_some(bytes.len() as u64);
-            (text, length)
+            let length_bytes = (text.len() != bytes.len()).then_some(bytes.len() as u64);
+            (text, length_bytes)
         }
     };
-    LogLine { stream, level, offset, text, length }
+    LogLine { stream, level, offset, text, length_bytes }
 }
 
 /// Returns how many bytes at the end are the beginning of a character whose rest may follow.

@@ -98,7 +98,7 @@ pub(crate) fn error(code: ErrorCode) -> TaskError {
 
 pub(crate) fn line(text: &str) -> EventBody {
     let (stream, level) = (Stream::Stdout, Level::Info);
-    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length: None })
+    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length_bytes: None })
 }
 
 pub(crate) async fn append(
