@@ -38,8 +38,8 @@ struct Inner {
 impl DirBlobs {
     /// Opens or creates the directory, and removes what a crash left unfinished in it.
     ///
-    /// Large blobs leave `reserve_bytes` of its disk free: what the journal needs is not theirs. One
-    /// process at a time may have it open; the store's lock sees to that.
+    /// Large blobs leave `reserve_bytes` of its disk free: what the write-ahead log needs is not
+    /// theirs. One process at a time may have it open; the store's lock sees to that.
     ///
     /// # Errors
     /// When the directory can't be made or read.

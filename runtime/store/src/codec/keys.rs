@@ -21,7 +21,7 @@ use errand_core::{ContextId, Digest, DocKind, Namespace, Status, TaskId};
 
 use crate::kv::Slice;
 
-/// The number of the last frame that is applied. Sled's alone, never in the journal.
+/// The number of the last frame that is applied. Sled's alone, never in the write-ahead log.
 pub(crate) const APPLIED_LSN: &[u8] = b"mlsn";
 /// The version of this layout.
 pub(crate) const FORMAT: &[u8] = b"mformat";

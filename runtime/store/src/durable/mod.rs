@@ -1,9 +1,9 @@
-//! The durable store of one machine: the journal is the truth, sled is queue and index over it.
+//! The durable store of one machine: the write-ahead log is the truth, sled is queue and index over it.
 //!
 //! | in the data directory | |
 //! | --- | --- |
 //! | `lock` | held while a process has the store open |
-//! | `journal/` | segments and snapshots |
+//! | `wal/` | segments and snapshots |
 //! | `index/` | sled |
 //! | `checkpoint` | up to which frame sled's files are complete, under which boot of the machine |
 //! | `blobs/` | large values, uploads, artifacts |
@@ -34,7 +34,7 @@ pub use verify::Finding;
 pub struct SledStore {
     embedded: Embedded,
     blobs: DirBlobs,
-    journal: PathBuf,
+    wal: PathBuf,
     /// Released when the writer has let go of it too.
     _lock: Arc<File>,
 }
@@ -44,8 +44,8 @@ impl SledStore {
     /// thread that runs tasks.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another process has it open; [`OpenError::Corrupt`] where the journal
-    /// is damaged, naming file and offset.
+    /// [`OpenError::InUse`] where another process has it open; [`OpenError::Corrupt`] where the
+    /// write-ahead log is damaged, naming file and offset.
     ///
     /// # Examples
     /// ```
@@ -57,7 +57,7 @@ impl SledStore {
     /// ```
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, OpenError> {
         let open::Opened { embedded, blobs, lock } = open::open(dir, &options)?;
-        Ok(Self { embedded, blobs, journal: dir.join(open::JOURNAL), _lock: lock })
+        Ok(Self { embedded, blobs, wal: dir.join(open::WAL), _lock: lock })
     }
 
     /// Returns the blobs that lie beside the tasks.
@@ -65,8 +65,8 @@ impl SledStore {
         &self.blobs
     }
 
-    /// Waits until the store has ended, through a failure or [`SledStore::close`], and says why. After a
-    /// failure the process should stop: the next start recovers.
+    /// Waits until the store has ended, through a failure or [`SledStore::close`], and says why. After
+    /// a failure the process should stop: the next start recovers.
     pub async fn closed(&self) -> StoreError {
         self.embedded.writer.shared.health.closed().await
     }
@@ -88,8 +88,8 @@ impl SledStore {
     pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         self.embedded.writer.shared.health.check()?;
         let (view, blobs) = (self.embedded.view.clone(), self.blobs.clone());
-        let journal = self.journal.clone();
-        off_thread(move || verify::verify(&view, &blobs, &journal)).await
+        let wal = self.wal.clone();
+        off_thread(move || verify::verify(&view, &blobs, &wal)).await
     }
 }
 

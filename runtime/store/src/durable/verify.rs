@@ -8,9 +8,9 @@ use errand_core::{Event, Status, StoreError, Task, TaskId};
 use crate::blobs::DirBlobs;
 use crate::codec::series::{self, Counts};
 use crate::codec::{event, keys, task};
-use crate::journal;
 use crate::read::View;
 use crate::state::Place;
+use crate::wal;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,11 +31,11 @@ struct Check<'a> {
 pub(super) fn verify(
     view: &View,
     blobs: &DirBlobs,
-    journal: &Path,
+    wal: &Path,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut check = Check { view, findings: Vec::new(), counted: HashMap::new() };
-    if let Err(error) = journal::check(journal) {
-        check.found("the journal", error);
+    if let Err(error) = wal::check(wal) {
+        check.found("the write-ahead log", error);
     }
     check.tasks()?;
     check.index()?;

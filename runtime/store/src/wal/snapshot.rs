@@ -1,7 +1,7 @@
 //! Snapshots: all keys in one file, `snapshot-<LSN>`.
 //!
 //! The keys are read while the writer goes on, so a snapshot may have some of what came after its LSN.
-//! Redoing the journal from its LSN on makes that whole.
+//! Redoing the write-ahead log from its LSN on makes that whole.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Read as _, Write};
@@ -55,8 +55,8 @@ pub(crate) fn write(dir: &Path, kv: &dyn Kv, lsn: u64) -> Result<u64, StoreError
     Ok(size)
 }
 
-/// Reads the newest snapshot, if there is one; returns its LSN and size. Where it is damaged and an older
-/// one is there, that one.
+/// Reads the newest snapshot, if there is one; returns its LSN and size. Where it is damaged and an
+/// older one is there, that one.
 pub(crate) fn load_newest(
     dir: &Path,
     mut apply: impl FnMut(&Batch) -> Result<(), StoreError>,
