@@ -10,6 +10,7 @@ mod event;
 mod executor;
 mod id;
 mod limits;
+mod retention;
 mod runner;
 mod signature;
 mod store;
@@ -34,6 +35,7 @@ pub use id::{
     WorkerId,
 };
 pub use limits::{Bound, Limits, Retry};
+pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
     AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused,
     Stopped,

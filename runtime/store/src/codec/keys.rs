@@ -32,6 +32,8 @@ pub(crate) const SUBMISSIONS: &[u8] = b"i";
 pub(crate) const SERIES: &[u8] = b"d";
 pub(crate) const COUNTS: &[u8] = b"n";
 pub(crate) const BLOB_REFS: &[u8] = b"r";
+/// What the blob references of all tasks start with.
+pub(crate) const TASKS_BLOB_REFS: &[u8] = b"rt";
 
 pub(crate) fn submission(id: TaskId) -> [u8; 17] {
     tagged(b'i', id)

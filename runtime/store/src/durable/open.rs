@@ -4,19 +4,17 @@ use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use errand_core::{Digest, StoreError};
+use errand_core::StoreError;
 
 use super::files::{self, Checkpoint};
 use super::keeper::{Keeper, Work};
 use super::log::DurableLog;
 use super::{OpenError, SledOptions, Syncing, Trust};
 use crate::blobs::DirBlobs;
-use crate::codec::keys;
 use crate::embedded::{Embedded, assemble};
 use crate::failure;
-use crate::kv::{Batch, Kv, Read, SledKv};
+use crate::kv::{Batch, Kv, SledKv};
 use crate::state::State;
 use crate::state::load::Miscount;
 use crate::wal::{self, Replayed, Wal};
@@ -25,8 +23,6 @@ pub(super) const WAL: &str = "wal";
 pub(super) const INDEX: &str = "index";
 /// Where sled's files are put that are not believed, until the new ones are whole.
 const DISCARDED: &str = "index.discarded";
-/// How long a blob that nothing refers to is kept: its reference may be under way.
-const BLOB_GRACE: Duration = Duration::from_secs(3_600);
 /// How many bytes are redone in one batch.
 const REDO_BYTES: usize = 256 << 10;
 /// How many bytes are written to sled between two flushes.
@@ -77,7 +73,6 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     index.replayed.cut_torn_end(&wal_dir)?;
     let last_lsn = index.replayed.last_lsn;
     Checkpoint { lsn: last_lsn, boot: files::boot_id(), clean: false }.write(dir)?;
-    sweep(dir, &index.sled, &blobs)?;
     let sync = options.syncing == Syncing::Full;
     let wal = Wal::begin(&wal_dir, last_lsn, options.segment_bytes, sync)?;
     let work = Work {
@@ -234,24 +229,6 @@ fn apply_much(
     if *unflushed >= UNFLUSHED_BYTES {
         *unflushed = 0;
         sled.flush()?;
-    }
-    Ok(())
-}
-
-/// Removes blobs that nothing refers to.
-fn sweep(dir: &Path, sled: &SledKv, blobs: &DirBlobs) -> Result<(), StoreError> {
-    let mut needed = std::collections::HashSet::<Digest>::new();
-    for pair in sled.range(keys::BLOB_REFS, &keys::after(keys::BLOB_REFS)) {
-        needed.extend(keys::referenced(&pair?.0));
-    }
-    // The checkpoint was written just now: its time is the file system's, as the blobs' times are.
-    let path = dir.join("checkpoint");
-    let now =
-        fs::metadata(&path).and_then(|file| file.modified()).map_err(failure::at("read", &path))?;
-    let removed = blobs.sweep(now, BLOB_GRACE, |digest| needed.contains(digest));
-    let removed = removed.map_err(failure::blob)?;
-    if removed > 0 {
-        tracing::info!(removed, "removed blobs that nothing refers to");
     }
     Ok(())
 }

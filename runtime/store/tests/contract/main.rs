@@ -6,6 +6,7 @@ mod claim;
 mod docs;
 mod list;
 mod log;
+mod retention;
 mod submit;
 
 /// Makes a test of each case for each store.
