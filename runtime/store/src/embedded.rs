@@ -257,7 +257,7 @@ fn take(left: &mut usize, bytes: usize) -> bool {
 
 /// Implements `core::Store` for a type that has one inside.
 macro_rules! delegate_store {
-    ($type:ty $(, $more:item)*) => {
+    ($type:ty $(, $($more:tt)*)?) => {
         impl errand_core::Store for $type {
             delegate_store!(@ submit(tasks: Vec<errand_core::NewTask>) -> Vec<errand_core::Submitted>);
             delegate_store!(@ append(append: errand_core::Append) -> errand_core::Task);
@@ -302,7 +302,7 @@ macro_rules! delegate_store {
             delegate_store!(@ collect_blobs(
                 unused_since: errand_core::UnixMillis
             ) -> errand_core::CollectedBlobs);
-            $($more)*
+            $($($more)*)?
         }
     };
     (@ $name:ident($($argument:ident: $argument_type:ty),*) -> $answer:ty) => {

@@ -12,6 +12,7 @@
 //! believed. Stored values carry a version and a checksum. The writer is one thread; nothing else
 //! writes.
 
+mod backup;
 mod blobs;
 mod codec;
 mod durable;
@@ -25,6 +26,7 @@ mod wake;
 mod wal;
 mod writer;
 
+pub use backup::{RestoreError, Restored, restore};
 pub use blobs::{DirBlobs, MemoryBlobs};
 pub use durable::{Finding, OpenError, SledOptions, SledStore, Syncing, Trust};
 pub use memory_store::MemoryStore;

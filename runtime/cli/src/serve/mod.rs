@@ -8,11 +8,12 @@ mod listen;
 mod logging;
 mod open_files;
 mod parts;
+mod retention;
 mod signals;
 
 use anyhow::Context;
 use errand_core::WorkerId;
-use errand_scheduler::{Scheduler, SchedulerConfig};
+use errand_scheduler::{Collector, CollectorConfig, Scheduler, SchedulerConfig};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ use crate::output::Output;
 use config::Settings;
 use listen::Front;
 use parts::Parts;
+pub(crate) use retention::Retention;
 pub(crate) use signals::Signals;
 
 /// Threads for requests, the scheduler and timers: they wait more than they work.
@@ -85,6 +87,8 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     )
     .await
     .context("recover what was left running")?;
+    let config = CollectorConfig { keep_ms: settings.retention.keep_ms() };
+    let collector = Collector::start(parts.service.clone(), config, stopping.work.clone());
     parts.write_tokens(&settings.data).await?;
     let mut front = Front::start(listener, &parts.service, settings, tls, stopping.front.clone())?;
     let allow_dirs = settings.allow_dirs.iter().map(|path| allowed::real(path));
@@ -112,6 +116,7 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     stopping.front.cancel();
     front.stopped().await;
     ended?;
+    collector.stopped().await;
     parts.store.close().await.map_err(|error| store_failed(&error))?;
     tracing::info!("stopped");
     Ok(())

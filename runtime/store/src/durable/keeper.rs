@@ -11,7 +11,7 @@ use errand_core::StoreError;
 
 use super::files::{self, Checkpoint};
 use crate::kv::SledKv;
-use crate::wal;
+use crate::wal::{self, WalFiles};
 
 /// The writer's side.
 pub(super) struct Keeper {
@@ -36,6 +36,7 @@ pub(super) struct Shared {
 pub(super) struct Work {
     pub(super) dir: PathBuf,
     pub(super) sled: Arc<SledKv>,
+    pub(super) files: Arc<WalFiles>,
     /// Bytes of frames since the last snapshot, at open.
     pub(super) wal_bytes: u64,
     pub(super) last_snapshot_bytes: u64,
@@ -118,10 +119,9 @@ fn run(mut work: Work, shared: &Shared, woken: &Receiver<()>) -> Result<(), Stor
         }
 
         fn snapshot(work: &Work) -> Result<u64, StoreError> {
-            let dir = work.dir.join(super::open::WAL);
             let lsn = work.sled.applied_lsn()?.unwrap_or(0);
-            let size = wal::write_snapshot(&dir, &*work.sled, lsn)?;
-            wal::remove_older_than(&dir, lsn)?;
+            let size = wal::write_snapshot(work.files.dir(), &*work.sled, lsn)?;
+            work.files.remove_older_than(lsn)?;
             Ok(size)
         }
     }

@@ -12,7 +12,7 @@ use super::files::{self, Checkpoint};
 use super::keeper::Keeper;
 use crate::failure;
 use crate::kv::{Batch, SledKv};
-use crate::wal::Wal;
+use crate::wal::{Wal, WalFiles};
 use crate::writer::Log;
 
 /// How long a look at the free space is good for. At 100 MB/s the disk loses 20 MB meanwhile, well
@@ -22,6 +22,7 @@ const FREE_SPACE_AGE: Duration = Duration::from_millis(200);
 pub(super) struct DurableLog {
     pub(super) dir: PathBuf,
     pub(super) wal: Wal,
+    pub(super) files: Arc<WalFiles>,
     pub(super) keeper: Keeper,
     pub(super) sled: Arc<SledKv>,
     pub(super) reserve_bytes: u64,
@@ -35,6 +36,7 @@ impl Log for DurableLog {
     fn append(&mut self, batch: &Batch) -> Result<u64, StoreError> {
         self.keeper.check()?;
         let (lsn, bytes) = self.wal.append(batch)?;
+        self.files.synced(lsn);
         self.keeper.shared.wal_bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(lsn)
     }

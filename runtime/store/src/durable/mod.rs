@@ -18,15 +18,17 @@ mod options;
 mod verify;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use errand_core::StoreError;
 
+use crate::backup::{self, Source};
 use crate::blobs::{DirBlobs, off_thread};
 use crate::embedded::{Embedded, delegate_store};
+use crate::wal::WalFiles;
 
-pub(crate) use files::{list_numbered, sync_dir};
+pub(crate) use files::{list_numbered, make_dir, sync_dir, sync_tree};
 pub use options::{OpenError, SledOptions, Syncing, Trust};
 pub use verify::Finding;
 
@@ -34,7 +36,7 @@ pub use verify::Finding;
 pub struct SledStore {
     embedded: Embedded,
     blobs: DirBlobs,
-    wal: PathBuf,
+    files: Arc<WalFiles>,
     /// Released when the writer has let go of it too.
     _lock: Arc<File>,
 }
@@ -56,8 +58,8 @@ impl SledStore {
     /// # Ok::<(), errand_store::OpenError>(())
     /// ```
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, OpenError> {
-        let open::Opened { embedded, blobs, lock } = open::open(dir, &options)?;
-        Ok(Self { embedded, blobs, wal: dir.join(open::WAL), _lock: lock })
+        let open::Opened { embedded, blobs, files, lock } = open::open(dir, &options)?;
+        Ok(Self { embedded, blobs, files, _lock: lock })
     }
 
     /// Returns the blobs that lie beside the tasks.
@@ -88,9 +90,18 @@ impl SledStore {
     pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         self.embedded.writer.shared.health.check()?;
         let (view, blobs) = (self.embedded.view.clone(), self.blobs.clone());
-        let wal = self.wal.clone();
-        off_thread(move || verify::verify(&view, &blobs, &wal)).await
+        let files = self.files.clone();
+        off_thread(move || verify::verify(&view, &blobs, files.dir())).await
     }
 }
 
-delegate_store!(SledStore);
+delegate_store!(
+    SledStore,
+    fn backup(
+        &self,
+        out: Box<dyn std::io::Write + Send>,
+    ) -> errand_core::BoxFuture<'_, Result<(), StoreError>> {
+        let source = Source { wal: self.files.clone(), blobs: self.blobs.clone() };
+        Box::pin(off_thread(move || backup::write(&source, out)))
+    }
+);

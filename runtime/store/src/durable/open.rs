@@ -17,7 +17,7 @@ use crate::failure;
 use crate::kv::{Batch, Kv, SledKv};
 use crate::state::State;
 use crate::state::load::Miscount;
-use crate::wal::{self, Replayed, Wal};
+use crate::wal::{self, Replayed, Wal, WalFiles};
 
 pub(super) const WAL: &str = "wal";
 pub(super) const INDEX: &str = "index";
@@ -31,6 +31,7 @@ const UNFLUSHED_BYTES: usize = 8 << 20;
 pub(super) struct Opened {
     pub(super) embedded: Embedded,
     pub(super) blobs: DirBlobs,
+    pub(super) files: Arc<WalFiles>,
     pub(super) lock: Arc<File>,
 }
 
@@ -75,9 +76,11 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     Checkpoint { lsn: last_lsn, boot: files::boot_id(), clean: false }.write(dir)?;
     let sync = options.syncing == Syncing::Full;
     let wal = Wal::begin(&wal_dir, last_lsn, options.segment_bytes, sync)?;
+    let files = Arc::new(WalFiles::new(wal_dir, last_lsn));
     let work = Work {
         dir: dir.to_owned(),
         sled: index.sled.clone(),
+        files: files.clone(),
         wal_bytes: index.wal_bytes,
         last_snapshot_bytes: index.snapshot_bytes,
         checkpoint_bytes: options.checkpoint_bytes,
@@ -86,6 +89,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     let log = DurableLog {
         dir: dir.to_owned(),
         wal,
+        files: files.clone(),
         keeper: Keeper::start(work, last_lsn)?,
         sled: index.sled.clone(),
         reserve_bytes: options.reserve_bytes,
@@ -94,7 +98,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
         _lock: lock.clone(),
     };
     let embedded = assemble(index.state, index.sled, Arc::new(blobs.clone()), Box::new(log))?;
-    Ok(Opened { embedded, blobs, lock })
+    Ok(Opened { embedded, blobs, files, lock })
 }
 
 /// Returns what is known of sled's files, if they can be believed; they are marked as in use then.

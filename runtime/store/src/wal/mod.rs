@@ -10,6 +10,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "it owns the write-ahead log's files")]
 
+mod files;
 mod frame;
 mod replay;
 mod segment;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use errand_core::StoreError;
 
+pub(crate) use files::{Extent, Segment, WalFiles, frames_end};
 pub(crate) use replay::{Replayed, check, replay};
 pub(crate) use snapshot::{load_newest as load_newest_snapshot, write as write_snapshot};
 
@@ -66,11 +68,4 @@ impl Wal {
         self.next_lsn += 1;
         Ok((lsn, self.frame.len() as u64))
     }
-}
-
-/// Removes what a snapshot at `lsn` makes superfluous: segments whose frames it has all, and older
-/// snapshots.
-pub(crate) fn remove_older_than(dir: &Path, lsn: u64) -> Result<(), StoreError> {
-    snapshot::remove_before(dir, lsn)?;
-    segment::remove_through(dir, lsn)
 }

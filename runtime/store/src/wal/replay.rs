@@ -37,9 +37,7 @@ pub(crate) fn replay(
     after: u64,
     mut apply: impl FnMut(u64, &Batch) -> Result<(), StoreError>,
 ) -> Result<Replayed, StoreError> {
-    let mut segments = segment::list(dir)?;
-    let skip = segments.windows(2).take_while(|pair| pair[1].0 <= after + 1).count();
-    segments.drain(..skip);
+    let segments = segment::after(dir, after)?;
     let mut replayed = Replayed { last_lsn: after, last_segment: None };
     if let Some((first, path)) = segments.first() {
         if *first > after + 1 {
@@ -134,7 +132,7 @@ fn read_segment(
     }
 }
 
-fn damaged(path: &Path, offset: usize, lsn: u64) -> StoreError {
+pub(super) fn damaged(path: &Path, offset: usize, lsn: u64) -> StoreError {
     StoreError::Corrupt(format!(
         "{}, at byte {offset}: frame {lsn} of the write-ahead log is damaged or missing",
         path.display()

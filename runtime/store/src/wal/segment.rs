@@ -91,6 +91,14 @@ pub(super) fn list(dir: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     list_numbered(dir, PREFIX)
 }
 
+/// Returns the segments with frames after number `after`, and those that may yet get some.
+pub(super) fn after(dir: &Path, after: u64) -> Result<Vec<(u64, PathBuf)>, StoreError> {
+    let mut segments = list(dir)?;
+    let skip = segments.windows(2).take_while(|pair| pair[1].0 <= after + 1).count();
+    segments.drain(..skip);
+    Ok(segments)
+}
+
 /// Cuts a segment off after its last good frame, or removes it where it has not even a header.
 pub(super) fn cut(dir: &Path, path: &Path, len: u64) -> Result<(), StoreError> {
     let failed = failure::at("cut off the torn end of", path);
