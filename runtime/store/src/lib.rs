@@ -28,7 +28,7 @@ mod writer;
 
 pub use backup::{RestoreError, Restored, restore};
 pub use blobs::{DirBlobs, MemoryBlobs};
-pub use durable::{Finding, OpenError, SledOptions, SledStore, Syncing, Trust};
+pub use durable::{Finding, OpenError, Part, SledOptions, SledStore, Syncing, Trust};
 pub use memory_store::MemoryStore;
 
 /// How many tasks may be queued unless it is said otherwise: about 300 MB of memory and 1.5 GB of disk.

@@ -3,6 +3,7 @@
 //! Guests run on a runtime of their own, so that whoever waits for an answer never waits for a guest.
 
 mod allowed;
+pub(crate) mod at_rest;
 mod config;
 mod listen;
 mod logging;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::GlobalArgs;
 use crate::commands::serve::ServeArgs;
-use crate::data_dir::{DataDir, ServerNote};
+use crate::data_dir::ServerNote;
 use crate::errors::{CommandError, Exit, Result};
 use crate::output::Output;
 
@@ -44,21 +45,6 @@ pub(crate) fn run(args: ServeArgs, globals: &GlobalArgs) -> Result<Exit> {
     guests.shutdown_background();
     front.shutdown_background();
     served.map(|()| Exit::Done)
-}
-
-/// Checks all that is stored, where no server has it open; nothing where there is no store.
-pub(crate) fn verify_store(data: &DataDir) -> Result<Option<Vec<String>>> {
-    if data.mode("store").context("look for the store")?.is_none() {
-        return Ok(None);
-    }
-    let store = parts::open_store(data)?;
-    runtime("errand-doctor", 1)?.block_on(async {
-        let findings = store.verify().await.context("verify the store")?;
-        store.close().await.context("close the store")?;
-        let text =
-            |finding: errand_store::Finding| format!("{}: {}", finding.what, finding.problem);
-        Ok(Some(findings.into_iter().map(text).collect()))
-    })
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {

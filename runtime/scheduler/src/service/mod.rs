@@ -4,6 +4,7 @@
 //! own that adds calls to [`Service`].
 
 mod artifacts;
+mod backup;
 mod blobs;
 mod caller;
 mod catalogue;

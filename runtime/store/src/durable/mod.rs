@@ -30,7 +30,7 @@ use crate::wal::WalFiles;
 
 pub(crate) use files::{list_numbered, make_dir, sync_dir, sync_tree};
 pub use options::{OpenError, SledOptions, Syncing, Trust};
-pub use verify::Finding;
+pub use verify::{Finding, Part};
 
 /// Tasks that survive the process, the machine's power and sled.
 pub struct SledStore {

@@ -77,11 +77,12 @@ pub(crate) fn replay(
     Ok(replayed)
 }
 
-/// Reads every frame that is there, changing nothing.
+/// Reads every frame and every snapshot that is there, changing nothing.
 ///
 /// # Errors
 /// As [`replay`], and where a segment that others follow, or that was closed, has a damaged end.
 pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
+    super::snapshot::check(dir)?;
     let segments = segment::list(dir)?;
     let Some((first, _)) = segments.first() else { return Ok(()) };
     let mut replayed = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
