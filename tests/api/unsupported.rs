@@ -20,7 +20,6 @@ const LATER: &[(&str, &str)] = &[
     ("DELETE", "/v1/schedules/{id}"),
     ("GET", "/v1/grants/{executor}"),
     ("PUT", "/v1/grants/{executor}"),
-    ("POST", "/v1/backup"),
     ("POST", "/mcp"),
     ("GET", "/.well-known/agent-card.json"),
     ("GET", "/"),

@@ -45,12 +45,12 @@ fn a_missing_blob_is_found() {
 }
 
 #[test]
-fn a_damaged_journal_is_found() {
+fn a_damaged_write_ahead_log_is_found() {
     let server = Server::start();
     server.operator().upload("noop", &plugin("test/noop")).expect(201);
     let (_, data) = server.stop();
-    let journal = std::fs::read_dir(data.path().join("store/journal")).expect("it is there");
-    for entry in journal {
+    let wal = std::fs::read_dir(data.path().join("store/wal")).expect("it is there");
+    for entry in wal {
         let path = entry.expect("it is read").path();
         let mut bytes = std::fs::read(&path).expect("it is read");
         // Behind what was written lies room that was taken in advance. Whole frames must follow the

@@ -1,10 +1,10 @@
 //! What a disk may hold when power fails, and whether every acknowledged task is on it.
 //!
 //! `kill -9` cannot show this: the page cache survives it. So a workload runs under a shim that records
-//! each write and sync of the store's files and each acknowledgement, in one order. From the recording the
-//! test builds what may be on the disk at many points: what was synced, and of the rest nothing, all, or
-//! any part, torn at sectors and out of order. Each such disk is opened, and must have everything that
-//! was acknowledged before that point, and half of nothing.
+//! each write and sync of the store's files and each acknowledgement, in one order. From the recording
+//! the test builds what may be on the disk at many points: what was synced, and of the rest nothing,
+//! all, or any part, torn at sectors and out of order. Each such disk is opened, and must have
+//! everything that was acknowledged before that point, and half of nothing.
 //!
 //! `ERRAND_POWER_LOSS_STATES` says how many disks are built (100), `ERRAND_POWER_LOSS_SEED` from which
 //! seed. What was found is in `docs/power-loss.md`.
@@ -98,18 +98,18 @@ fn a_submission_is_synced_before_its_202_leaves() {
     assert_eq!(checked, SUBMISSIONS, "each submission is answered by a 202");
 }
 
-/// Whether the last write of the journal that names a task was followed by a sync.
+/// Whether the last write of the write-ahead log that names a task was followed by a sync.
 fn is_synced(steps: &[Step], id: TaskId) -> bool {
     let bytes = id.to_bytes();
     let holds = |data: &[u8]| data.windows(16).any(|window| window == bytes);
     let write = steps.iter().enumerate().rev().find_map(|(at, step)| match step {
-        Step::Write { file, data, .. } if file.starts_with("/journal/journal-") && holds(data) => {
+        Step::Write { file, data, .. } if file.starts_with("/wal/segment-") && holds(data) => {
             Some((at, file))
         }
         _ => None,
     });
-    let (written, journal) = write.expect("what is acknowledged is in the journal");
-    steps[written..].iter().any(|step| matches!(step, Step::Sync { file } if file == journal))
+    let (written, segment) = write.expect("what is acknowledged is in the write-ahead log");
+    steps[written..].iter().any(|step| matches!(step, Step::Sync { file } if file == segment))
 }
 
 /// Not a requirement, a finding: what would come of it if sled's own recovery were believed.
@@ -118,7 +118,7 @@ fn is_synced(steps: &[Step], id: TaskId) -> bool {
 fn what_sled_alone_would_lose() {
     let recording = Recording::of_store(workload::Syncing::Full);
     eprintln!(
-        "sled believed, under the journal: {}",
+        "sled believed, under the write-ahead log: {}",
         Survey::of(&recording, Trust::Always, states())
     );
     let recording = Recording::of_sled();

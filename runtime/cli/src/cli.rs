@@ -120,6 +120,8 @@ Tasks:
 Administration:
   plugin        Writes, tests, adds, lists and removes executors
   token         Creates, lists and revokes access tokens
+  backup        Writes everything to a file
+  restore       Reads everything from a file
   completions   Prints a completion script for a shell
 
 Not in this version, each answers `unsupported`:
@@ -133,8 +135,6 @@ Not in this version, each answers `unsupported`:
   fork          Submits a task that starts from another's workspace
   schedule      Runs tasks at set times
   mcp           Serves agents over MCP on standard input and output
-  backup        Writes everything to a file
-  restore       Reads everything from a file
 
 Options:
 {options}

@@ -87,6 +87,44 @@ impl DataDir {
         })
     }
 
+    /// Makes sure that the directory is there and holds nothing; tells whether it was made for that.
+    pub(crate) fn claim_empty(&self) -> Result<bool> {
+        let entries = match fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create()?;
+                return Ok(true);
+            }
+            Err(error) => return Err(self.unreadable(&error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(|error| self.unreadable(&error))?.file_name();
+            // A file system's own, or what a restore that was killed left.
+            if name != "lost+found" && name != UNFINISHED_STORE {
+                return Err(CommandError::refused(format_args!(
+                    "the data directory `{}` is not empty: it holds `{}`",
+                    self.root.display(),
+                    name.display()
+                ))
+                .hint("restore into another one with `--data DIR`"));
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes the directory again, if it holds nothing.
+    pub(crate) fn remove_empty(&self) {
+        // What stays is empty or somebody else's.
+        let _ = fs::remove_dir(&self.root);
+    }
+
+    fn unreadable(&self, error: &io::Error) -> CommandError {
+        CommandError::refused(format_args!(
+            "read the data directory `{}`: {error}",
+            self.root.display()
+        ))
+    }
+
     /// Reads a token.
     pub(crate) fn token(&self, which: TokenFile) -> Result<Option<String>> {
         let path = self.root.join(which.name());
@@ -182,6 +220,8 @@ impl DataDir {
 }
 
 const SERVER_NOTE: &str = "server.json";
+/// Where the store lies while it is restored.
+const UNFINISHED_STORE: &str = "store.unfinished";
 
 #[cfg(test)]
 mod tests {

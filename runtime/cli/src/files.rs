@@ -60,6 +60,59 @@ pub(crate) fn write_from(path: &Path, reader: &mut dyn Read) -> Result<u64> {
     Ok(copied)
 }
 
+/// A file that is there only once it is whole.
+pub(crate) struct NewFile {
+    unfinished: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Begins a file where none is, for its owner alone.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        if path.symlink_metadata().is_ok() {
+            return Err(exists(path));
+        }
+        let directory = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let unfinished = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(directory);
+        let unfinished = unfinished.map_err(|error| unwritable(path, &error))?;
+        Ok(Self { unfinished, path: path.to_owned() })
+    }
+
+    /// Returns what writes to it.
+    pub(crate) fn writer(&self) -> Result<Box<dyn io::Write + Send>> {
+        let file = self.unfinished.reopen().map_err(|error| unwritable(&self.path, &error))?;
+        Ok(Box::new(io::BufWriter::new(file)))
+    }
+
+    /// Waits until the disk has it and gives it its name; returns its size in bytes.
+    pub(crate) fn keep(self) -> Result<u64> {
+        let Self { unfinished, path } = self;
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::AlreadyExists => exists(&path),
+            _ => unwritable(&path, &error),
+        };
+        unfinished.as_file().sync_all().map_err(failed)?;
+        let file = unfinished.persist_noclobber(&path).map_err(|error| failed(error.error))?;
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))
+            .and_then(|directory| directory.sync_all())
+            .map_err(failed)?;
+        Ok(file.metadata().map_err(failed)?.len())
+    }
+}
+
+fn exists(path: &Path) -> CommandError {
+    CommandError::refused(format_args!("`{}` is there already", path.display()))
+        .hint("it is not replaced; name another file")
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::usage(format_args!("write `{}`: {error}", path.display()))
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> CommandError {
     CommandError::usage(format_args!("read `{}`: {error}", path.display()))
 }

@@ -22,6 +22,10 @@ pub trait Blobs: Send + Sync {
     /// Returns the size in bytes of a blob, or nothing where there is none.
     fn size(&self, digest: Digest) -> BoxFuture<'_, Result<Option<u64>, BlobError>>;
 
+    /// Marks a blob as used just now, and tells whether it is there. It stays for a while then, though
+    /// nothing may refer to it yet.
+    fn touch(&self, digest: Digest) -> BoxFuture<'_, Result<bool, BlobError>>;
+
     /// Reads up to `length` bytes from `offset` on; fewer at the end.
     fn read(
         &self,
@@ -38,6 +42,8 @@ pub struct BlobRecord {
     pub size_bytes: u64,
     /// When they came first.
     pub uploaded_at: UnixMillis,
+    /// When they came last.
+    pub last_uploaded_at: UnixMillis,
     /// Who uploaded them first.
     pub uploaded_by: Principal,
 }

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Artifact, BoxFuture, ContextId, Digest, Draft, Event, ExecutorName, IllegalTransition,
-    JournalEntry, Kept, LogOffsets, Namespace, Seed, Status, Task, TaskId, UnixMillis, WorkerId,
+    Artifact, BoxFuture, CollectedBlobs, ContextId, Digest, Draft, Event, ExecutorName,
+    ExpiredPage, ExpiredQuery, IllegalTransition, JournalEntry, Kept, LogOffsets, Namespace, Seed,
+    Status, Task, TaskId, UnixMillis, WorkerId,
 };
 
 /// Durable tasks, their logs, the queue over them, and documents.
@@ -119,6 +120,32 @@ pub trait Store: Send + Sync {
         expected: Option<u64>,
         value: Option<Value>,
     ) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Returns tasks that ended before a moment, a part at a time. Looks at no more than it must, so a
+    /// part may be short or empty and yet not the last.
+    fn expired(&self, query: ExpiredQuery) -> BoxFuture<'_, Result<ExpiredPage, StoreError>>;
+
+    /// Returns those of these blobs that no task refers to.
+    fn without_task(&self, blobs: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Digest>, StoreError>>;
+
+    /// Removes blobs that nothing refers to and that nobody wrote or used since a moment, which must
+    /// leave time for a reference that is under way.
+    fn collect_blobs(
+        &self,
+        unused_since: UnixMillis,
+    ) -> BoxFuture<'_, Result<CollectedBlobs, StoreError>>;
+
+    /// Writes all that is stored, as it is at one moment after this was called, while everything goes
+    /// on. The writer is given back flushed; on an error what it was given is of no use.
+    ///
+    /// # Errors
+    /// [`StoreError::NoBackup`] where the store is backed up by other means. The writer's own error.
+    fn backup(
+        &self,
+        _out: Box<dyn std::io::Write + Send>,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async { Err(StoreError::NoBackup) })
+    }
 }
 
 /// A task to create.
@@ -390,6 +417,9 @@ pub enum StoreError {
     /// The disk has no room left beyond the reserve.
     #[error("no space is left for the store")]
     NoSpace,
+    /// The store is not backed up through this interface.
+    #[error("back up this kind of store")]
+    NoBackup,
     /// What is stored can't be read.
     #[error("read what is stored: {0}")]
     Corrupt(String),

@@ -3,20 +3,22 @@
 //!
 //! [`Service`] owns what a caller may ask for: rights, checks of requests, executors, tokens, and
 //! reading, following, cancelling and retrying tasks. [`Scheduler`] owns the worker's side: claim,
-//! lease, run, retry, recover, drain. Both stand on the traits of `errand-core` alone: they know no
+//! lease, run, retry, recover, drain. [`Collector`] removes what is old. All stand on the traits of `errand-core` alone: they know no
 //! database, no wire format and no WebAssembly, and keep no truth of their own; they may be killed at
 //! any moment.
 
 mod chance;
+mod collector;
 mod runs;
 mod service;
 mod time;
 mod worker;
 
 pub use chance::{Random, SeededRandom, SystemRandom};
+pub use collector::{Collector, CollectorConfig};
 pub use service::{
-    ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Fault, Follow,
-    Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
+    ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Collected, Fault,
+    Follow, Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
     ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, UploadedBlob,
     WorkerView, WorkspaceRequest, schema_faults,
 };

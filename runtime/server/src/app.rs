@@ -29,6 +29,8 @@ pub(crate) struct AppParts {
     pub(crate) uploads: Semaphore,
     /// Permits for blobs that are read.
     pub(crate) blob_uploads: Semaphore,
+    /// The permit for the one backup that is being made.
+    pub(crate) backups: Arc<Semaphore>,
     /// The description of the API, as it is sent.
     pub(crate) openapi: Bytes,
     /// Cancelled when long answers are to end.

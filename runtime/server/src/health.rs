@@ -4,9 +4,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use errand_core::Status;
+use errand_scheduler::Collected;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -130,8 +132,30 @@ pub(crate) async fn metrics(call: Call, headers: HeaderMap) -> Answer {
     );
     moment.register("queue_paused", "Whether no task is started for now", paused);
     moment.register("tasks_submitted", "Tasks accepted since the start", app.submitted.clone());
+    // The whole store's, so only for those who see all of it.
+    if caller.namespace.is_none() {
+        collected(&mut moment, app.service.collected());
+    }
     let text = app.metrics.encode(&moment).map_err(Problem::internal)?;
     let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     Ok(response)
+}
+
+fn collected(moment: &mut Registry, collected: Collected) {
+    let counter = |count: u64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(count);
+        counter
+    };
+    let Collected { tasks, uploads, blobs, blob_bytes } = collected;
+    moment.register("tasks_collected", "Ended tasks removed for their age", counter(tasks));
+    moment.register("uploads_collected", "Unused uploads removed for their age", counter(uploads));
+    moment.register("blobs_collected", "Blobs removed that nothing needed", counter(blobs));
+    moment.register_with_unit(
+        "blobs_collected",
+        "How large the removed blobs were together",
+        Unit::Bytes,
+        counter(blob_bytes),
+    );
 }

@@ -18,6 +18,7 @@
 
 mod accept;
 mod app;
+mod backup;
 mod blobs;
 mod body;
 mod call;

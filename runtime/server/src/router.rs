@@ -1,5 +1,7 @@
 //! The route table: every path of version 1, and who answers it.
 
+use std::sync::Arc;
+
 use axum::Router;
 use errand_scheduler::Service;
 use http::Uri;
@@ -16,7 +18,7 @@ use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::tasks::{artifacts, control, events, read, submit};
 use crate::unsupported::{self, NotYet};
-use crate::{blobs, executors, health, openapi, queue, tokens};
+use crate::{backup, blobs, executors, health, openapi, queue, tokens};
 
 /// Builds the REST interface over a service.
 ///
@@ -35,6 +37,7 @@ pub fn router(service: Service, config: ServerConfig) -> Router {
         submitted: Default::default(),
         uploads: Semaphore::new(config.max_uploads),
         blob_uploads: Semaphore::new(config.max_blob_uploads),
+        backups: Arc::new(Semaphore::new(1)),
         openapi,
         stopping: config.stopping.clone(),
         config,
@@ -70,6 +73,7 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(queue::workers))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(backup::make))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))
@@ -95,7 +99,6 @@ const NOT_YET: &[NotYet] = &[
     not_yet(Delete, "/v1/schedules/{id}", "delete_schedule", "deleting schedules"),
     not_yet(Get, "/v1/grants/{executor}", "get_grants", "showing grants"),
     not_yet(Put, "/v1/grants/{executor}", "put_grants", "setting grants"),
-    not_yet(Post, "/v1/backup", "backup", "making backups"),
     not_yet(Get, "/mcp", "mcp_stream", "MCP"),
     not_yet(Post, "/mcp", "mcp", "MCP"),
     not_yet(Delete, "/mcp", "mcp_end", "MCP"),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Event,
-    HeldLease, JournalEntry, ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError,
-    Submitted, Task, TaskId, UnixMillis, WorkerId,
+    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, CollectedBlobs, Digest, Doc,
+    DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListQuery,
+    Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId, UnixMillis,
+    WorkerId,
 };
 use serde_json::Value;
 
@@ -214,6 +215,21 @@ impl Store for Embedded {
     ) -> BoxFuture<'_, Result<u64, StoreError>> {
         Box::pin(self.writer.execute(move |state, _| state.put_doc(kind, &key, expected, value)))
     }
+
+    fn expired(&self, query: ExpiredQuery) -> BoxFuture<'_, Result<ExpiredPage, StoreError>> {
+        Box::pin(self.read_much(move |view| view.expired(&query)))
+    }
+
+    fn without_task(&self, blobs: Vec<Digest>) -> BoxFuture<'_, Result<Vec<Digest>, StoreError>> {
+        Box::pin(self.read_much(move |view| view.without_task(blobs)))
+    }
+
+    fn collect_blobs(
+        &self,
+        unused_since: UnixMillis,
+    ) -> BoxFuture<'_, Result<CollectedBlobs, StoreError>> {
+        Box::pin(self.read_much(move |view| view.collect_blobs(unused_since)))
+    }
 }
 
 fn is_small(event: &Event) -> bool {
@@ -268,7 +284,7 @@ fn take(left: &mut usize, bytes: usize) -> bool {
 
 /// Implements `core::Store` for a type that has one inside.
 macro_rules! delegate_store {
-    ($type:ty) => {
+    ($type:ty $(, $($more:tt)*)?) => {
         impl errand_core::Store for $type {
             delegate_store!(@ submit(tasks: Vec<errand_core::NewTask>) -> Vec<errand_core::Submitted>);
             delegate_store!(@ append(append: errand_core::Append) -> errand_core::Task);
@@ -315,6 +331,14 @@ macro_rules! delegate_store {
                 expected: Option<u64>,
                 value: Option<serde_json::Value>
             ) -> u64);
+            delegate_store!(@ expired(query: errand_core::ExpiredQuery) -> errand_core::ExpiredPage);
+            delegate_store!(@ without_task(
+                blobs: Vec<errand_core::Digest>
+            ) -> Vec<errand_core::Digest>);
+            delegate_store!(@ collect_blobs(
+                unused_since: errand_core::UnixMillis
+            ) -> errand_core::CollectedBlobs);
+            $($($more)*)?
         }
     };
     (@ $name:ident($($argument:ident: $argument_type:ty),*) -> $answer:ty) => {

@@ -4,28 +4,31 @@
 //! about tasks: core's transition function does. Knows no HTTP, no scheduler and no engine.
 //!
 //! # How it is built
-//! All domain logic is written once (`state` for the one writer, `read` for everybody else) over a small
-//! key-value abstraction (`kv`). [`MemoryStore`] and [`SledStore`] differ in that alone.
+//! All domain logic is written once (`state` for the one writer, `read` for everybody else) over a
+//! small key-value abstraction (`kv`). [`MemoryStore`] and [`SledStore`] differ in that alone.
 //!
-//! *Invariants.* The journal is the truth: a write is acknowledged, and seen by readers, only after its
-//! frame is synced. sled is an index over the journal, rebuilt whenever it can't be believed. Stored
-//! values carry a version and a checksum. The writer is one thread; nothing else writes.
+//! *Invariants.* The write-ahead log is the truth: a write is acknowledged, and seen by readers, only
+//! after its frame is synced. sled is an index over the write-ahead log, rebuilt whenever it can't be
+//! believed. Stored values carry a version and a checksum. The writer is one thread; nothing else
+//! writes.
 
+mod backup;
 mod blobs;
 mod codec;
 mod durable;
 mod embedded;
 mod failure;
-mod journal;
 mod kv;
 mod memory_store;
 mod read;
 mod state;
 mod wake;
+mod wal;
 mod writer;
 
+pub use backup::{RestoreError, Restored, restore};
 pub use blobs::{DirBlobs, MemoryBlobs};
-pub use durable::{Finding, OpenError, SledOptions, SledStore, Syncing, Trust};
+pub use durable::{Finding, OpenError, Part, SledOptions, SledStore, Syncing, Trust};
 pub use memory_store::MemoryStore;
 
 /// How many tasks may be queued unless it is said otherwise: about 300 MB of memory and 1.5 GB of disk.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use errand_core::Clock;
+
 use crate::blobs::MemoryBlobs;
 use crate::embedded::{Embedded, assemble, delegate_store};
 use crate::kv::MemoryKv;
@@ -28,7 +30,19 @@ impl MemoryStore {
     /// # Panics
     /// Where the system gives no thread.
     pub fn with_queue_bound(queued_max: u64) -> Self {
-        let (kv, blobs) = (Arc::new(MemoryKv::default()), MemoryBlobs::default());
+        Self::build(queued_max, MemoryBlobs::default())
+    }
+
+    /// Makes an empty store whose blobs age by this clock.
+    ///
+    /// # Panics
+    /// Where the system gives no thread.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::build(crate::QUEUED_MAX, MemoryBlobs::with_clock(clock))
+    }
+
+    fn build(queued_max: u64, blobs: MemoryBlobs) -> Self {
+        let kv = Arc::new(MemoryKv::default());
         let files = Arc::new(blobs.clone());
         let state = State::load(kv.clone(), files.clone(), queued_max, Miscount::Refuse);
         let state = state.expect("an empty store can be read");

@@ -1,11 +1,11 @@
 //! The one writer: takes commands in groups, makes each group durable with one sync, then answers.
 //!
 //! Order within a group: every command is executed against the group's batch; the batch becomes one
-//! frame of the journal, synced; then the key-value store has it, so that readers see it; then everybody
-//! is answered. So an answer, and whatever a reader saw, is always on the disk.
+//! frame of the write-ahead log, synced; then the key-value store has it, so that readers see it; then
+//! everybody is answered. So an answer, and whatever a reader saw, is always on the disk.
 //!
-//! Any failure of the journal or the index ends the store: nothing that was not written is acknowledged,
-//! everything from then on answers the failure, and [`Health::closed`] says so.
+//! Any failure of the write-ahead log or the index ends the store: nothing that was not written is
+//! acknowledged, everything from then on answers the failure, and [`Health::closed`] says so.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

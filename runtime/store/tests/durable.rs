@@ -43,8 +43,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn journal_files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
-    let files = fs::read_dir(dir.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+fn wal_files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(dir.join("wal")).unwrap().map(|entry| entry.unwrap().path());
     let named = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with(prefix);
     let mut files: Vec<_> = files.filter(named).collect();
     files.sort();
@@ -138,8 +138,8 @@ async fn what_a_killed_process_leaves_is_whole() {
             killed.close().await.unwrap();
         }
     }
-    assert_eq!(journal_files(&live, "snapshot-").len(), 1, "a snapshot was taken");
-    assert!(journal_files(&live, "journal-").len() < 8, "old segments are gone");
+    assert_eq!(wal_files(&live, "snapshot-").len(), 1, "a snapshot was taken");
+    assert!(wal_files(&live, "segment-").len() < 8, "old segments are gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,7 @@ async fn an_index_that_is_damaged_or_missing_is_made_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_journal_is_named_with_file_and_offset() {
+async fn a_damaged_write_ahead_log_is_named_with_file_and_offset() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     for _ in 0..10 {
@@ -179,7 +179,7 @@ async fn a_damaged_journal_is_named_with_file_and_offset() {
     }
     store.close().await.unwrap();
     drop(store);
-    let path = journal_files(dir.path(), "journal-").remove(0);
+    let path = wal_files(dir.path(), "segment-").remove(0);
     let mut bytes = fs::read(&path).unwrap();
     bytes[2_000] ^= 1;
     fs::write(&path, bytes).unwrap();
@@ -261,12 +261,12 @@ async fn write_fixture() {
     let tasks = fill(&store).await;
     store.close().await.unwrap();
     drop(store);
-    // The journal alone is the store; its zeros ahead need not be kept.
+    // The write-ahead log alone is the store; its zeros ahead need not be kept.
     fs::remove_dir_all(dir.join("index")).unwrap();
     for name in ["checkpoint", "lock"] {
         fs::remove_file(dir.join(name)).unwrap();
     }
-    for path in journal_files(&dir, "journal-") {
+    for path in wal_files(&dir, "segment-") {
         let bytes = fs::read(&path).unwrap();
         let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
         fs::write(&path, &bytes[..end]).unwrap();
@@ -296,15 +296,12 @@ async fn what_tasks_start_from_and_what_was_uploaded_stays_while_something_names
         store.put_doc(DocKind::Blob, key(*digest), None, record).await.unwrap();
     }
     store.put_doc(DocKind::Blob, key(digests[2]), Some(1), None).await.unwrap();
-    for digest in digests {
-        // Older than what a request under way could still be about to name.
-        let file = fs::File::options().write(true).open(store.blobs().path(&digest)).unwrap();
-        file.set_modified(std::time::UNIX_EPOCH).unwrap();
-    }
     store.close().await.unwrap();
     drop(store);
 
     let store = open(dir.path());
+    let far_future = UnixMillis(u64::MAX / 4);
+    assert_eq!(store.collect_blobs(far_future).await.unwrap().count, 2);
     let mut left = Vec::new();
     for digest in digests {
         left.push(store.blobs().size(digest).await.unwrap());

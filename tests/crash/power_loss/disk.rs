@@ -42,7 +42,7 @@ pub(super) enum Fate {
 /// The fate of each kind of thing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fates {
-    pub(super) journal: Fate,
+    pub(super) wal: Fate,
     pub(super) other_files: Fate,
     pub(super) names: Fate,
 }
@@ -151,8 +151,8 @@ impl Disk {
                     self.crash_dir(node, &path, fates, chance, &into);
                 }
                 Node::File { sure, unsure } => {
-                    let is_journal = path.starts_with("/journal/");
-                    let fate = if is_journal { fates.journal } else { fates.other_files };
+                    let is_wal = path.starts_with("/wal/");
+                    let fate = if is_wal { fates.wal } else { fates.other_files };
                     let mut content = sure.clone();
                     for change in unsure {
                         if chance.keeps(fate) {
@@ -278,8 +278,8 @@ impl Chance {
     pub(super) fn fates(&mut self) -> Fates {
         if self.one_in(4) {
             let fate = Fate::Dropped;
-            return Fates { journal: fate, other_files: fate, names: fate };
+            return Fates { wal: fate, other_files: fate, names: fate };
         }
-        Fates { journal: self.fate(), other_files: self.fate(), names: self.fate() }
+        Fates { wal: self.fate(), other_files: self.fate(), names: self.fate() }
     }
 }

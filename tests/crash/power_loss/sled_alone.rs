@@ -1,4 +1,5 @@
-//! sled as the only truth, flushed and synced for each group: what the store would be without a journal.
+//! sled as the only truth, flushed and synced for each group: what the store would be without a
+//! write-ahead log.
 
 use std::collections::HashMap;
 use std::fmt;

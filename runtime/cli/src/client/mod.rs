@@ -177,6 +177,13 @@ impl Client {
         Ok(response.into_body().into_reader())
     }
 
+    /// Asks for something to be done, and reads the bytes of the answer as they come.
+    pub(crate) fn read_posted(&self, route: Route) -> Result<impl Read + use<>> {
+        let headers = [("accept", "*/*")];
+        let response = self.exchange(Method::POST, route, Payload::Empty, &headers)?;
+        Ok(response.into_body().into_reader())
+    }
+
     /// Reads a task's events as they come, from after number `after` on.
     pub(crate) fn stream_events(
         &self,

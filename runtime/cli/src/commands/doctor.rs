@@ -2,6 +2,7 @@
 
 use anstyle::AnsiColor;
 use clap::Args;
+use errand_store::Part;
 use serde::Serialize;
 
 use crate::cli::GlobalArgs;
@@ -209,15 +210,29 @@ fn check_server(globals: &GlobalArgs, checks: &mut Vec<Check>) -> Answered {
 
 fn check_store(data: &DataDir) -> Check {
     const NAME: &str = "store";
-    const HINT: &str = "keep a copy of the data directory before anything else";
-    match serve::verify_store(data) {
+    const DAMAGED: &str = "keep a copy of the data directory, then restore the last backup into a new \
+                           one: `errand restore FILE --data DIR`";
+    const INDEX: &str = "keep a copy of the data directory, then remove `store/index` and \
+                         `store/checkpoint`: the next start makes them anew from `store/wal`";
+    match serve::at_rest::verify(data) {
         Ok(None) => Check::good(NAME, "empty"),
         Ok(Some(findings)) if findings.is_empty() => Check::good(NAME, "consistent"),
         Ok(Some(findings)) => {
-            let detail = format!("{} faults; {}", findings.len(), findings.join("; "));
-            Check::bad(NAME, detail, HINT)
+            let hint = match findings.iter().all(|finding| finding.part == Part::Index) {
+                true => INDEX,
+                false => DAMAGED,
+            };
+            let each = findings.iter().map(|finding| {
+                let (what, problem) = (&finding.what, &finding.problem);
+                format!("{what}: {problem}")
+            });
+            let faults = match findings.len() {
+                1 => "1 fault".to_owned(),
+                many => format!("{many} faults"),
+            };
+            Check::bad(NAME, format!("{faults}; {}", each.collect::<Vec<_>>().join("; ")), hint)
         }
-        Err(error) => Check::bad(NAME, error.message(), HINT),
+        Err(error) => Check::bad(NAME, error.message(), DAMAGED),
     }
 }
 

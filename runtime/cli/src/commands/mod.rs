@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod artifacts;
+mod backup;
 mod cancel;
 mod compile;
 mod completions;
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
     Token(token::TokenCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Completions(completions::CompletionsArgs),
     #[command(flatten)]
     Planned(planned::PlannedCommand),
@@ -75,6 +78,8 @@ pub(crate) fn execute(command: Command, globals: &GlobalArgs) -> Result<ExitCode
         Command::Delete(args) => delete::run(&args, globals)?,
         Command::Plugin(command) => plugin::run(command, globals)?,
         Command::Token(command) => token::run(command, globals)?,
+        Command::Backup(args) => backup::run(&args, globals)?,
+        Command::Restore(args) => backup::restore(&args, globals)?,
         Command::Completions(args) => completions::run(&args)?,
         Command::Planned(command) => return Err(command.unsupported()),
     };

@@ -40,12 +40,6 @@ pub(crate) enum PlannedCommand {
     /// Serves agents over MCP on standard input and output
     #[command(override_usage = "errand mcp [install CLIENT]")]
     Mcp(Rest),
-    /// Writes everything to a file
-    #[command(override_usage = "errand backup FILE")]
-    Backup(Rest),
-    /// Reads everything from a file
-    #[command(override_usage = "errand restore FILE")]
-    Restore(Rest),
 }
 
 /// Arguments of a later version, taken as they come.
@@ -70,8 +64,6 @@ impl PlannedCommand {
             Self::Fork(_) => ("fork", "workspaces that start from another task's"),
             Self::Schedule(_) => ("schedule", "schedules"),
             Self::Mcp(_) => ("mcp", "the MCP server"),
-            Self::Backup(_) => ("backup", "the export of a store"),
-            Self::Restore(_) => ("restore", "the import of a store"),
         };
         CommandError::unsupported(format_args!(
             "`errand {name}` needs {missing}, which this version lacks"

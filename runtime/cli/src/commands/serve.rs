@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::cli::GlobalArgs;
 use crate::errors::{Exit, Result};
-use crate::serve;
+use crate::serve::{self, Retention};
 use crate::units;
 
 /// Runs the server with its workers and its own store
@@ -41,6 +41,9 @@ pub(crate) struct ServeArgs {
     /// Seconds that a waiting task may stay in memory at most [default: 60]
     #[arg(long, value_name = "SECONDS", env = "ERRAND_WARM")]
     pub(crate) warm: Option<u64>,
+    /// How long ended tasks are kept, as in `12h`; or `never` to keep all [default: 30d]
+    #[arg(long, value_name = "DURATION", env = "ERRAND_RETENTION")]
+    pub(crate) retention: Option<Retention>,
     /// The certificate chain for TLS, as PEM
     #[arg(long, value_name = "FILE", env = "ERRAND_TLS_CERT")]
     pub(crate) tls_cert: Option<PathBuf>,

@@ -20,6 +20,8 @@ use crate::errors::{CommandError, Result};
 use crate::files;
 use crate::units;
 
+use super::retention::Retention;
+
 const DEFAULT_LISTEN: &str = "127.0.0.1:7420";
 const DEFAULT_DRAIN: Duration = Duration::from_secs(30);
 /// More slots than this are a mistake: each may hold a thread and a task's memory.
@@ -37,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// What may wait in memory.
     pub(crate) warm: WarmLimits,
+    pub(crate) retention: Retention,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) behind_proxy: bool,
     pub(crate) public_hosts: Vec<String>,
@@ -57,23 +60,74 @@ pub(crate) struct TlsFiles {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct ConfigFile {
-    listen: Option<String>,
+    listen: Option<Listen>,
     data: Option<PathBuf>,
-    slots: Option<usize>,
+    slots: Option<Slots>,
     drain: Option<u64>,
     #[serde(deserialize_with = "size")]
     warm_memory: Option<u64>,
     warm: Option<u64>,
-    tls_cert: Option<PathBuf>,
-    tls_key: Option<PathBuf>,
+    retention: Option<Retention>,
+    tls_cert: Option<Spanned<PathBuf>>,
+    tls_key: Option<Spanned<PathBuf>>,
     behind_proxy: Option<bool>,
     public_host: Option<Vec<String>>,
     allow_dir: Option<Vec<PathBuf>>,
     log_format: Option<LogFormat>,
-    log: Option<String>,
+    log: Option<LogFilter>,
     grants: Option<Spanned<toml::Value>>,
     secrets: Option<Spanned<toml::Value>>,
     quotas: Option<Spanned<toml::Value>>,
+}
+
+/// A number of slots that makes sense.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "usize")]
+struct Slots(usize);
+
+impl TryFrom<usize> for Slots {
+    type Error = String;
+
+    fn try_from(slots: usize) -> std::result::Result<Self, String> {
+        if (1..=MOST_SLOTS).contains(&slots) {
+            Ok(Self(slots))
+        } else {
+            Err(format!("`slots` is {slots}; it must be from 1 to {MOST_SLOTS}"))
+        }
+    }
+}
+
+/// A host and a port.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Listen(String);
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+        match port.map(|(_, port)| port.parse::<u16>()) {
+            Some(Ok(_)) => Ok(Self(text)),
+            _ => Err(format!("`{text}` is no HOST:PORT; write it as in `{DEFAULT_LISTEN}`")),
+        }
+    }
+}
+
+/// What a log says, in a form that can be read.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct LogFilter(String);
+
+impl TryFrom<String> for LogFilter {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        match tracing_subscriber::EnvFilter::builder().parse(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(error) => Err(format!("`{text}` is no log filter: {error}")),
+        }
+    }
 }
 
 impl Settings {
@@ -84,16 +138,14 @@ impl Settings {
     }
 
     fn combine(args: ServeArgs, globals: &GlobalArgs, file: ConfigFile) -> Result<Self> {
-        let slots = match args.slots.or(file.slots) {
-            Some(slots) => slots,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
+        let slots = match (args.slots, file.slots) {
+            (Some(slots), _) => Slots::try_from(slots).map_err(CommandError::usage)?.0,
+            (None, Some(Slots(slots))) => slots,
+            (None, None) => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        if !(1..=MOST_SLOTS).contains(&slots) {
-            return Err(CommandError::usage(format_args!(
-                "`slots` is {slots}; it must be from 1 to {MOST_SLOTS}"
-            )));
-        }
-        let tls = match (args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key)) {
+        let path = |spanned: Option<Spanned<PathBuf>>| spanned.map(Spanned::into_inner);
+        let certificate = args.tls_cert.or(path(file.tls_cert));
+        let tls = match (certificate, args.tls_key.or(path(file.tls_key))) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
             (None, None) => None,
             _ => return Err(CommandError::usage("`tls-cert` and `tls-key` go together")),
@@ -108,9 +160,13 @@ impl Settings {
         let settings = Self {
             warm,
             data: DataDir::at(globals.data_dir().or(file.data.as_deref()))?,
-            listen: args.listen.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+            listen: match (args.listen, file.listen) {
+                (Some(listen), _) | (None, Some(Listen(listen))) => listen,
+                (None, None) => DEFAULT_LISTEN.to_owned(),
+            },
             slots,
             drain: args.drain.or(file.drain).map_or(DEFAULT_DRAIN, Duration::from_secs),
+            retention: args.retention.or(file.retention).unwrap_or_default(),
             tls,
             behind_proxy: args.behind_proxy.or(file.behind_proxy).unwrap_or(false),
             public_hosts: match args.public_host {
@@ -122,7 +178,10 @@ impl Settings {
                 dirs => dirs,
             },
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
-            log: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            log: match (args.log, file.log) {
+                (Some(log), _) | (None, Some(LogFilter(log))) => log,
+                (None, None) => "info".to_owned(),
+            },
         };
         Ok(settings)
     }
@@ -230,6 +289,25 @@ mod tests {
         assert!(message.starts_with("errand.toml:2:15: not a size"), "{message}");
         let (_, message) = refusal("listen = \n");
         assert!(message.starts_with("errand.toml:1:"), "{message}");
+        for (file, told) in [
+            ("\nslots = 0", "errand.toml:2:9: `slots` is 0; it must be from 1 to 1024"),
+            ("slots = -1", "errand.toml:1:9: invalid value: integer `-1`, expected usize"),
+            ("drain = -1", "errand.toml:1:9: invalid value: integer `-1`, expected u64"),
+            ("slots = 1\nslots = 2", "errand.toml:2:1: duplicate key"),
+            ("listen = 'here'", "errand.toml:1:10: `here` is no HOST:PORT"),
+            ("listen = 'localhost:70000'", "errand.toml:1:10: `localhost:70000` is no HOST:PORT"),
+            ("log = 'a=b=c'", "errand.toml:1:7: `a=b=c` is no log filter"),
+            ("log-format = 'xml'", "errand.toml:1:14: unknown variant `xml`"),
+            ("retention = '0s'", "errand.toml:1:13: too short"),
+            ("retention = 'soon'", "errand.toml:1:13: expected number"),
+            ("retention = 30", "errand.toml:1:13: invalid type: integer `30`"),
+            ("public-host = 'a'", "errand.toml:1:15: invalid type: string"),
+            ("\n\n[serve]\nslots = 1", "errand.toml:3:2: unknown field `serve`"),
+        ] {
+            let (exit, message) = refusal(file);
+            assert_eq!(exit, Exit::Usage);
+            assert!(message.starts_with(told), "{file:?}: {message}");
+        }
     }
 
     #[test]

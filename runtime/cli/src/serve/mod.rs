@@ -3,28 +3,31 @@
 //! Guests run on a runtime of their own, so that whoever waits for an answer never waits for a guest.
 
 mod allowed;
+pub(crate) mod at_rest;
 mod config;
 mod listen;
 mod logging;
 mod open_files;
 mod parts;
+mod retention;
 mod signals;
 
 use anyhow::Context;
 use errand_core::WorkerId;
-use errand_scheduler::{Scheduler, SchedulerConfig};
+use errand_scheduler::{Collector, CollectorConfig, Scheduler, SchedulerConfig};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::GlobalArgs;
 use crate::commands::serve::ServeArgs;
-use crate::data_dir::{DataDir, ServerNote};
+use crate::data_dir::ServerNote;
 use crate::errors::{CommandError, Exit, Result};
 use crate::output::Output;
 
 use config::Settings;
 use listen::Front;
 use parts::Parts;
+pub(crate) use retention::Retention;
 pub(crate) use signals::Signals;
 
 /// Threads for requests, the scheduler and timers: they wait more than they work.
@@ -42,21 +45,6 @@ pub(crate) fn run(args: ServeArgs, globals: &GlobalArgs) -> Result<Exit> {
     guests.shutdown_background();
     front.shutdown_background();
     served.map(|()| Exit::Done)
-}
-
-/// Checks all that is stored, where no server has it open; nothing where there is no store.
-pub(crate) fn verify_store(data: &DataDir) -> Result<Option<Vec<String>>> {
-    if data.mode("store").context("look for the store")?.is_none() {
-        return Ok(None);
-    }
-    let store = parts::open_store(data)?;
-    runtime("errand-doctor", 1)?.block_on(async {
-        let findings = store.verify().await.context("verify the store")?;
-        store.close().await.context("close the store")?;
-        let text =
-            |finding: errand_store::Finding| format!("{}: {}", finding.what, finding.problem);
-        Ok(Some(findings.into_iter().map(text).collect()))
-    })
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {
@@ -85,6 +73,8 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     )
     .await
     .context("recover what was left running")?;
+    let config = CollectorConfig { keep_ms: settings.retention.keep_ms() };
+    let collector = Collector::start(parts.service.clone(), config, stopping.work.clone());
     parts.write_tokens(&settings.data).await?;
     let mut front = Front::start(listener, &parts.service, settings, tls, stopping.front.clone())?;
     let allow_dirs = settings.allow_dirs.iter().map(|path| allowed::real(path));
@@ -112,6 +102,7 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     stopping.front.cancel();
     front.stopped().await;
     ended?;
+    collector.stopped().await;
     parts.store.close().await.map_err(|error| store_failed(&error))?;
     tracing::info!("stopped");
     Ok(())

@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use errand_core::{BlobRecord, Digest, DocKind, Namespace, StoreError};
+use errand_core::{BlobRecord, Digest, Doc, DocKind, Namespace, StoreError};
 
 use super::{Caller, Right, Service, ServiceError};
 
@@ -32,17 +32,41 @@ impl Service {
     ) -> Result<UploadedBlob, ServiceError> {
         let namespace = self.blob_namespace(caller, namespace)?;
         let (blake3, size_bytes) = self.0.parts.blobs.put_reader(bytes).await?;
-        let record = BlobRecord {
-            size_bytes,
-            uploaded_at: self.now(),
-            uploaded_by: caller.principal.clone(),
-        };
-        let value = serde_json::to_value(&record).map_err(ServiceError::internal)?;
-        let key = key(&namespace, blake3);
-        match self.store().put_doc(DocKind::Blob, key, None, Some(value)).await {
-            // It has them already.
-            Ok(_) | Err(StoreError::Conflict) => Ok(UploadedBlob { blake3, size_bytes }),
-            Err(error) => Err(error.into()),
+        self.note_upload(caller, &namespace, blake3, size_bytes).await?;
+        Ok(UploadedBlob { blake3, size_bytes })
+    }
+
+    /// Writes down that a namespace has the bytes, or that they came again: old uploads are collected.
+    async fn note_upload(
+        &self,
+        caller: &Caller,
+        namespace: &Namespace,
+        blob: Digest,
+        size_bytes: u64,
+    ) -> Result<(), ServiceError> {
+        let key = key(namespace, blob);
+        loop {
+            let now = self.now();
+            let known = self.store().doc(DocKind::Blob, key.clone()).await?;
+            let (record, expected) = match known {
+                Some(Doc { value, version }) => {
+                    let record = serde_json::from_value(value).map_err(ServiceError::internal)?;
+                    (BlobRecord { last_uploaded_at: now, ..record }, Some(version))
+                }
+                None => {
+                    let uploaded_by = caller.principal.clone();
+                    let (uploaded_at, last_uploaded_at) = (now, now);
+                    (BlobRecord { size_bytes, uploaded_at, last_uploaded_at, uploaded_by }, None)
+                }
+            };
+            let value = serde_json::to_value(&record).map_err(ServiceError::internal)?;
+            let put = self.store().put_doc(DocKind::Blob, key.clone(), expected, Some(value));
+            match put.await {
+                Ok(_) => return Ok(()),
+                // Uploaded elsewhere at the same time, or just collected.
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
     }
 
@@ -63,13 +87,15 @@ impl Service {
         }
     }
 
-    /// Tells whether a namespace has a blob.
+    /// Tells whether a namespace has a blob, which then stays for as long as a submission takes.
     pub(super) async fn has_blob(
         &self,
         namespace: &Namespace,
         blob: Digest,
     ) -> Result<bool, ServiceError> {
-        Ok(self.store().doc(DocKind::Blob, key(namespace, blob)).await?.is_some())
+        // In this order: what is looked up now may be collected, what was used just now is not.
+        let there = self.0.parts.blobs.touch(blob).await?;
+        Ok(there && self.store().doc(DocKind::Blob, key(namespace, blob)).await?.is_some())
     }
 }
 

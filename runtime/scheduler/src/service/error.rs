@@ -120,6 +120,7 @@ impl From<StoreError> for ServiceError {
                 Self::QueueFull { bound, retry_after_ms: Self::QUEUE_FULL_RETRY_MS }
             }
             StoreError::NoSpace => Self::NoSpace,
+            StoreError::NoBackup => Self::Unsupported { what: "a backup of this store".into() },
             StoreError::Corrupt(_) | StoreError::Io(_) => Self::internal(error),
         }
     }

@@ -4,10 +4,12 @@
 //! own that adds calls to [`Service`].
 
 mod artifacts;
+mod backup;
 mod blobs;
 mod caller;
 mod catalogue;
 mod check;
+mod collect;
 mod control;
 mod error;
 mod executors;
@@ -29,6 +31,7 @@ use tokio::sync::watch;
 pub use artifacts::ArtifactReader;
 pub use blobs::UploadedBlob;
 pub use caller::{Caller, Right, Rights};
+pub use collect::Collected;
 pub use control::{BulkFilter, Cancellation};
 pub use error::{Fault, ServiceError};
 pub use executors::Uploaded;
@@ -114,6 +117,7 @@ pub(crate) struct Inner {
     pub(crate) runs: Runs,
     pub(crate) paused: watch::Sender<bool>,
     pub(crate) tokens: tokens::TokenCache,
+    pub(crate) collected: collect::Totals,
 }
 
 impl Service {
@@ -126,6 +130,7 @@ impl Service {
             runs: Runs::default(),
             paused: watch::Sender::new(false),
             tokens: tokens::TokenCache::default(),
+            collected: collect::Totals::default(),
         }))
     }
 

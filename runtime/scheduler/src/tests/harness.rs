@@ -201,8 +201,8 @@ pub(super) struct Harness {
 impl Harness {
     /// Starts a service that has the executor `work`; its tasks complete with their input.
     pub(super) async fn new() -> Self {
-        let store = Arc::new(MemoryStore::new());
         let clock = ManualClock::at(1_000_000);
+        let store = Arc::new(MemoryStore::with_clock(Arc::new(clock.clone())));
         let echo: Arc<Script> =
             Arc::new(|job, _| Box::pin(async move { Outcome::Completed((*job.input).clone()) }));
         let capture: Arc<Capture> =

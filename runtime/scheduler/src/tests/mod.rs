@@ -2,6 +2,7 @@
 //! stands still until a test moves it.
 
 mod access;
+mod collecting;
 mod harness;
 mod logging;
 mod recovery;

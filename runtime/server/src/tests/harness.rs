@@ -312,6 +312,10 @@ impl Blobs for FullDisk {
         Box::pin(async { Ok(None) })
     }
 
+    fn touch(&self, _: Digest) -> BoxFuture<'_, Result<bool, BlobError>> {
+        Box::pin(async { Ok(false) })
+    }
+
     fn read(&self, digest: Digest, _: u64, _: usize) -> BoxFuture<'_, Result<Bytes, BlobError>> {
         Box::pin(async move { Err(BlobError::Missing(digest)) })
     }

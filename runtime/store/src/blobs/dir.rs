@@ -4,11 +4,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use errand_core::{BlobError, Blobs, BoxFuture, Digest};
+use errand_core::{BlobError, Blobs, BoxFuture, CollectedBlobs, Digest, UnixMillis};
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW};
 
 use super::{BlobFiles, io_error, off_thread};
@@ -33,13 +33,32 @@ struct Inner {
     next_name: AtomicU64,
     /// The shards that are known to be on the disk.
     synced_shards: Mutex<[bool; 256]>,
+    /// Held while a file's time is looked at or set and what follows from it is done, so that a blob is
+    /// never removed right after somebody was told that it is there. Counts who wants none removed.
+    pins: Mutex<usize>,
+}
+
+/// As long as this lives, no blob is removed.
+#[derive(Debug)]
+pub(crate) struct Pin(Arc<Inner>);
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        *self.0.pins() -= 1;
+    }
+}
+
+impl Inner {
+    fn pins(&self) -> MutexGuard<'_, usize> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl DirBlobs {
     /// Opens or creates the directory, and removes what a crash left unfinished in it.
     ///
-    /// Large blobs leave `reserve_bytes` of its disk free: what the journal needs is not theirs. One
-    /// process at a time may have it open; the store's lock sees to that.
+    /// Large blobs leave `reserve_bytes` of its disk free: what the write-ahead log needs is not
+    /// theirs. One process at a time may have it open; the store's lock sees to that.
     ///
     /// # Errors
     /// When the directory can't be made or read.
@@ -59,6 +78,7 @@ impl DirBlobs {
             reserve_bytes,
             next_name: AtomicU64::new(0),
             synced_shards: Mutex::new([false; 256]),
+            pins: Mutex::new(0),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -69,28 +89,21 @@ impl DirBlobs {
         self.inner.dir.join(&hex[..2]).join(&hex[2..])
     }
 
-    /// Removes blobs for which `needed` says no and that were not written or used again for `age`
-    /// before `now`; returns how many.
-    ///
-    /// # Errors
-    /// When the directory can't be read or a file not removed.
-    pub fn sweep(
-        &self,
-        now: SystemTime,
-        age: Duration,
-        needed: impl Fn(&Digest) -> bool,
-    ) -> Result<usize, BlobError> {
-        let mut removed = 0;
-        self.each(|digest, path| {
-            let written = fs::metadata(path)?.modified()?;
-            let old = now.duration_since(written).is_ok_and(|since| since >= age);
-            if old && !needed(&digest) {
-                fs::remove_file(path)?;
-                removed += 1;
-            }
-            Ok(())
-        })?;
-        Ok(removed)
+    /// Keeps all blobs that are there until what is returned is dropped.
+    pub(crate) fn pin(&self) -> Pin {
+        *self.inner.pins() += 1;
+        Pin(Arc::clone(&self.inner))
+    }
+
+    /// Removes a blob unless it was written or used since a moment; returns how large it was.
+    fn remove_unused(&self, path: &Path, unused_since: SystemTime) -> io::Result<Option<u64>> {
+        let pins = self.inner.pins();
+        let metadata = fs::metadata(path)?;
+        if *pins > 0 || metadata.modified()? >= unused_since {
+            return Ok(None);
+        }
+        fs::remove_file(path)?;
+        Ok(Some(metadata.len()))
     }
 
     /// Reads every blob and returns those whose bytes are not what their name says.
@@ -110,7 +123,8 @@ impl DirBlobs {
         Ok(bad)
     }
 
-    fn each(
+    /// Goes over all files of blobs.
+    pub(crate) fn each(
         &self,
         mut visit: impl FnMut(Digest, &Path) -> io::Result<()>,
     ) -> Result<(), BlobError> {
@@ -176,7 +190,9 @@ impl DirBlobs {
         let path = self.path(&digest);
         let shard = path.parent().expect("a blob is in a shard");
         self.make_shard(shard, &digest)?;
+        let pins = self.inner.pins();
         fs::rename(unfinished, &path)?;
+        drop(pins);
         crate::durable::sync_dir(shard)?;
         Ok((digest, size))
     }
@@ -205,21 +221,30 @@ impl DirBlobs {
 
     /// Tells whether the blob is there already, and marks it as used just now.
     fn reuse(&self, digest: &Digest, size: u64) -> io::Result<bool> {
-        let path = self.path(digest);
-        let file = match OpenOptions::new().write(true).open(&path) {
+        if self.use_now(digest, Some(size))? {
+            // Whoever wrote it may not have come to sync these yet.
+            let path = self.path(digest);
+            let shard = path.parent().expect("a blob is in a shard");
+            self.make_shard(shard, digest)?;
+            crate::durable::sync_dir(shard)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Marks a blob as used just now; tells whether it is there, and as large as it should be.
+    fn use_now(&self, digest: &Digest, size: Option<u64>) -> io::Result<bool> {
+        let _pins = self.inner.pins();
+        let file = match OpenOptions::new().write(true).open(self.path(digest)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
         };
-        if file.metadata()?.len() != size {
+        if size.is_some_and(|size| file.metadata().is_ok_and(|found| found.len() != size)) {
             return Ok(false);
         }
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now })?;
-        // Whoever wrote it may not have come to sync these yet.
-        let shard = path.parent().expect("a blob is in a shard");
-        self.make_shard(shard, digest)?;
-        crate::durable::sync_dir(shard)?;
         Ok(true)
     }
 
@@ -246,6 +271,25 @@ impl BlobFiles for DirBlobs {
         }
         Ok(bytes.into())
     }
+
+    fn sweep(
+        &self,
+        unused_since: UnixMillis,
+        needed: &dyn Fn(&Digest) -> bool,
+    ) -> Result<CollectedBlobs, BlobError> {
+        let unused_since = SystemTime::UNIX_EPOCH + Duration::from_millis(unused_since.0);
+        let mut collected = CollectedBlobs::default();
+        self.each(|digest, path| {
+            if !needed(&digest)
+                && let Some(size) = self.remove_unused(path, unused_since)?
+            {
+                collected.count += 1;
+                collected.bytes += size;
+            }
+            Ok(())
+        })?;
+        Ok(collected)
+    }
 }
 
 impl Blobs for DirBlobs {
@@ -271,6 +315,13 @@ impl Blobs for DirBlobs {
         }))
     }
 
+    fn touch(&self, digest: Digest) -> BoxFuture<'_, Result<bool, BlobError>> {
+        let blobs = self.clone();
+        Box::pin(off_thread(move || {
+            blobs.use_now(&digest, None).map_err(|error| io_error("use a blob", &error))
+        }))
+    }
+
     fn read(
         &self,
         digest: Digest,
@@ -293,18 +344,72 @@ impl Blobs for DirBlobs {
 mod tests {
     use super::*;
 
+    /// Returns a moment after what was written up to now, by so much.
+    fn later(blobs: &DirBlobs, digest: &Digest, than: Duration) -> UnixMillis {
+        let written = fs::metadata(blobs.path(digest)).unwrap().modified().unwrap();
+        let since = (written + than).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        UnixMillis(since.as_millis() as u64)
+    }
+
     #[test]
-    fn a_blob_is_swept_when_old_and_not_needed_and_kept_when_used_again() {
+    fn a_blob_is_swept_when_old_and_not_needed() {
         let dir = tempfile::tempdir().unwrap();
         let blobs = DirBlobs::open(&dir.path().join("blobs"), 0).unwrap();
-        let digests = [b"one", b"two"].map(|bytes| blobs.store(bytes).unwrap());
-        let hour = Duration::from_secs(3_600);
-        let now = fs::metadata(blobs.path(&digests[0])).unwrap().modified().unwrap();
-        assert_eq!(blobs.sweep(now, hour, |_| false).unwrap(), 0);
-        let later = now + hour + hour;
-        assert_eq!(blobs.sweep(later, hour, |digest| *digest == digests[0]).unwrap(), 1);
+        let digests = [b"one".as_slice(), b"three"].map(|bytes| blobs.store(bytes).unwrap());
+        let now = later(&blobs, &digests[0], Duration::ZERO);
+        assert_eq!(blobs.sweep(now, &|_| false).unwrap(), CollectedBlobs::default());
+        let hour = later(&blobs, &digests[1], Duration::from_secs(3_600));
+        let swept = blobs.sweep(hour, &|digest| *digest == digests[0]).unwrap();
+        assert_eq!(swept, CollectedBlobs { count: 1, bytes: 5 });
         assert_eq!(&blobs.load(&digests[0]).unwrap()[..], b"one");
         assert!(matches!(blobs.load(&digests[1]), Err(BlobError::Missing(_))));
+    }
+
+    #[test]
+    fn what_was_put_again_or_used_is_new_and_what_is_pinned_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = DirBlobs::open(&dir.path().join("blobs"), 0).unwrap();
+        let digests = [b"put", b"use"].map(|bytes| blobs.store(bytes).unwrap());
+        let long_ago = SystemTime::now() - Duration::from_secs(7_200);
+        for digest in &digests {
+            let file = OpenOptions::new().write(true).open(blobs.path(digest)).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
+        let an_hour_ago = later(&blobs, &digests[0], Duration::from_secs(3_600));
+        let pin = blobs.pin();
+        assert_eq!(blobs.sweep(an_hour_ago, &|_| false).unwrap().count, 0, "they are pinned");
+        drop(pin);
+        blobs.store(b"put").unwrap();
+        assert!(blobs.use_now(&digests[1], None).unwrap());
+        assert_eq!(blobs.sweep(an_hour_ago, &|_| false).unwrap().count, 0, "they are new again");
+        assert!(!blobs.use_now(&Digest::of(b"other"), None).unwrap());
+    }
+
+    #[test]
+    fn a_put_beside_a_sweep_is_never_told_that_what_is_gone_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = DirBlobs::open(&dir.path().join("blobs"), 0).unwrap();
+        let digest = blobs.store(b"contended").unwrap();
+        let sweeping = std::sync::atomic::AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while sweeping.load(Ordering::Relaxed) {
+                    let minute_ago = SystemTime::now() - Duration::from_secs(60);
+                    let since = minute_ago.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+                    let since = UnixMillis(since.as_millis() as u64);
+                    // Where a put is in between, the file is missing for the sweep's look.
+                    let _ = blobs.sweep(since, &|_| false);
+                }
+            });
+            for _ in 0..500 {
+                if let Ok(file) = OpenOptions::new().write(true).open(blobs.path(&digest)) {
+                    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+                }
+                blobs.store(b"contended").unwrap();
+                assert_eq!(&blobs.load(&digest).unwrap()[..], b"contended");
+            }
+            sweeping.store(false, Ordering::Relaxed);
+        });
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod dir;
 mod memory;
 
 use bytes::Bytes;
-use errand_core::{BlobError, Digest};
+use errand_core::{BlobError, CollectedBlobs, Digest, UnixMillis};
 
 pub use dir::DirBlobs;
 pub use memory::MemoryBlobs;
@@ -20,6 +20,13 @@ pub(crate) trait BlobFiles: Send + Sync {
 
     /// Loads a whole blob, checked against its digest.
     fn load(&self, digest: &Digest) -> Result<Bytes, BlobError>;
+
+    /// Removes blobs for which `needed` says no and that were not written or used since a moment.
+    fn sweep(
+        &self,
+        unused_since: UnixMillis,
+        needed: &dyn Fn(&Digest) -> bool,
+    ) -> Result<CollectedBlobs, BlobError>;
 }
 
 /// Runs what may block away from the threads that run tasks, where there are such.

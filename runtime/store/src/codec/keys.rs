@@ -22,7 +22,7 @@ use errand_core::{ContextId, Digest, DocKind, Namespace, Status, TaskId};
 
 use crate::kv::Slice;
 
-/// The number of the last frame that is applied. Sled's alone, never in the journal.
+/// The number of the last frame that is applied. Sled's alone, never in the write-ahead log.
 pub(crate) const APPLIED_LSN: &[u8] = b"mlsn";
 /// The version of this layout.
 pub(crate) const FORMAT: &[u8] = b"mformat";
@@ -33,6 +33,8 @@ pub(crate) const SUBMISSIONS: &[u8] = b"i";
 pub(crate) const SERIES: &[u8] = b"d";
 pub(crate) const COUNTS: &[u8] = b"n";
 pub(crate) const BLOB_REFS: &[u8] = b"r";
+/// What the blob references of all tasks start with.
+pub(crate) const TASKS_BLOB_REFS: &[u8] = b"rt";
 
 pub(crate) fn submission(id: TaskId) -> [u8; 17] {
     tagged(b'i', id)

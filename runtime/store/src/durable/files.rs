@@ -15,7 +15,7 @@ pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// Makes a directory that stays.
-pub(super) fn make_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     sync_dir(dir)?;
     match dir.parent() {
@@ -124,7 +124,7 @@ fn checksum(body: &str) -> String {
 }
 
 /// Syncs all files of a directory, and those below it.
-pub(super) fn sync_tree(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_tree(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

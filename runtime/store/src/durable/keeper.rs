@@ -1,5 +1,5 @@
-//! The keeper: a thread that keeps the journal short. It flushes sled now and then, so that a start
-//! has little to redo, and takes snapshots, so that old segments can go.
+//! The keeper: a thread that keeps the write-ahead log short. It flushes sled now and then, so that a
+//! start has little to redo, and takes snapshots, so that old segments can go.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +10,8 @@ use std::thread::JoinHandle;
 use errand_core::StoreError;
 
 use super::files::{self, Checkpoint};
-use crate::journal;
 use crate::kv::SledKv;
+use crate::wal::{self, WalFiles};
 
 /// The writer's side.
 pub(super) struct Keeper {
@@ -27,7 +27,7 @@ pub(super) struct Keeper {
 #[derive(Default)]
 pub(super) struct Shared {
     /// Bytes of frames written since the store was opened.
-    pub(super) journal_bytes: AtomicU64,
+    pub(super) wal_bytes: AtomicU64,
     applied_lsn: AtomicU64,
     failed: OnceLock<StoreError>,
 }
@@ -36,8 +36,9 @@ pub(super) struct Shared {
 pub(super) struct Work {
     pub(super) dir: PathBuf,
     pub(super) sled: Arc<SledKv>,
+    pub(super) files: Arc<WalFiles>,
     /// Bytes of frames since the last snapshot, at open.
-    pub(super) journal_bytes: u64,
+    pub(super) wal_bytes: u64,
     pub(super) last_snapshot_bytes: u64,
     pub(super) checkpoint_bytes: u64,
     pub(super) snapshot_bytes: u64,
@@ -70,7 +71,7 @@ impl Keeper {
     /// Hears that a frame is applied.
     pub(super) fn applied(&mut self, lsn: u64) {
         self.shared.applied_lsn.store(lsn, Ordering::Release);
-        let written = self.shared.journal_bytes.load(Ordering::Relaxed);
+        let written = self.shared.wal_bytes.load(Ordering::Relaxed);
         if written - self.woken_at >= self.checkpoint_bytes
             && self.wake.as_ref().is_some_and(|wake| wake.try_send(()).is_ok())
         {
@@ -99,17 +100,18 @@ fn run(mut work: Work, shared: &Shared, woken: &Receiver<()>) -> Result<(), Stor
         let lsn = shared.applied_lsn.load(Ordering::Acquire);
         work.sled.flush()?;
         Checkpoint { lsn, boot: files::boot_id(), clean: false }.write(&work.dir)?;
-        let written = shared.journal_bytes.load(Ordering::Relaxed);
-        let since_snapshot = written - snapshot_at + work.journal_bytes;
+        let written = shared.wal_bytes.load(Ordering::Relaxed);
+        let since_snapshot = written - snapshot_at + work.wal_bytes;
         if since_snapshot >= work.snapshot_bytes.max(work.last_snapshot_bytes) {
             match snapshot(&work) {
                 Ok(size) => {
                     work.last_snapshot_bytes = size;
-                    work.journal_bytes = 0;
+                    work.wal_bytes = 0;
                 }
-                // The journal is whole without it. The next try is due when it has grown as much again.
+                // The write-ahead log is whole without it. The next try is due when it has grown as
+                // much again.
                 Err(StoreError::NoSpace) => {
-                    tracing::warn!("there is no room for a snapshot; the journal grows on");
+                    tracing::warn!("there is no room for a snapshot; the write-ahead log grows on");
                 }
                 Err(error) => return Err(error),
             }
@@ -117,10 +119,9 @@ fn run(mut work: Work, shared: &Shared, woken: &Receiver<()>) -> Result<(), Stor
         }
 
         fn snapshot(work: &Work) -> Result<u64, StoreError> {
-            let dir = work.dir.join(super::open::JOURNAL);
             let lsn = work.sled.applied_lsn()?.unwrap_or(0);
-            let size = journal::write_snapshot(&dir, &*work.sled, lsn)?;
-            journal::remove_older_than(&dir, lsn)?;
+            let size = wal::write_snapshot(work.files.dir(), &*work.sled, lsn)?;
+            work.files.remove_older_than(lsn)?;
             Ok(size)
         }
     }

@@ -1,4 +1,4 @@
-//! What the writer writes through: the journal, and what follows from its growing.
+//! What the writer writes through: the write-ahead log, and what follows from its growing.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -11,17 +11,18 @@ use errand_core::StoreError;
 use super::files::{self, Checkpoint};
 use super::keeper::Keeper;
 use crate::failure;
-use crate::journal::Journal;
 use crate::kv::{Batch, SledKv};
+use crate::wal::{Wal, WalFiles};
 use crate::writer::Log;
 
-/// How long a look at the free space is good for. At 100 MB/s the disk loses 20 MB meanwhile, well below
-/// the reserve.
+/// How long a look at the free space is good for. At 100 MB/s the disk loses 20 MB meanwhile, well
+/// below the reserve.
 const FREE_SPACE_AGE: Duration = Duration::from_millis(200);
 
 pub(super) struct DurableLog {
     pub(super) dir: PathBuf,
-    pub(super) journal: Journal,
+    pub(super) wal: Wal,
+    pub(super) files: Arc<WalFiles>,
     pub(super) keeper: Keeper,
     pub(super) sled: Arc<SledKv>,
     pub(super) reserve_bytes: u64,
@@ -34,8 +35,9 @@ pub(super) struct DurableLog {
 impl Log for DurableLog {
     fn append(&mut self, batch: &Batch) -> Result<u64, StoreError> {
         self.keeper.check()?;
-        let (lsn, bytes) = self.journal.append(batch)?;
-        self.keeper.shared.journal_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let (lsn, bytes) = self.wal.append(batch)?;
+        self.files.synced(lsn);
+        self.keeper.shared.wal_bytes.fetch_add(bytes, Ordering::Relaxed);
         Ok(lsn)
     }
 

@@ -1,9 +1,9 @@
-//! The durable store of one machine: the journal is the truth, sled is queue and index over it.
+//! The durable store of one machine: the write-ahead log is the truth, sled is queue and index over it.
 //!
 //! | in the data directory | |
 //! | --- | --- |
 //! | `lock` | held while a process has the store open |
-//! | `journal/` | segments and snapshots |
+//! | `wal/` | segments and snapshots |
 //! | `index/` | sled |
 //! | `checkpoint` | up to which frame sled's files are complete, under which boot of the machine |
 //! | `blobs/` | large values, uploads, artifacts |
@@ -18,23 +18,25 @@ mod options;
 mod verify;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use errand_core::StoreError;
 
+use crate::backup::{self, Source};
 use crate::blobs::{DirBlobs, off_thread};
 use crate::embedded::{Embedded, delegate_store};
+use crate::wal::WalFiles;
 
-pub(crate) use files::{list_numbered, sync_dir};
+pub(crate) use files::{list_numbered, make_dir, sync_dir, sync_tree};
 pub use options::{OpenError, SledOptions, Syncing, Trust};
-pub use verify::Finding;
+pub use verify::{Finding, Part};
 
 /// Tasks that survive the process, the machine's power and sled.
 pub struct SledStore {
     embedded: Embedded,
     blobs: DirBlobs,
-    journal: PathBuf,
+    files: Arc<WalFiles>,
     /// Released when the writer has let go of it too.
     _lock: Arc<File>,
 }
@@ -44,8 +46,8 @@ impl SledStore {
     /// thread that runs tasks.
     ///
     /// # Errors
-    /// [`OpenError::InUse`] where another process has it open; [`OpenError::Corrupt`] where the journal
-    /// is damaged, naming file and offset.
+    /// [`OpenError::InUse`] where another process has it open; [`OpenError::Corrupt`] where the
+    /// write-ahead log is damaged, naming file and offset.
     ///
     /// # Examples
     /// ```
@@ -56,8 +58,8 @@ impl SledStore {
     /// # Ok::<(), errand_store::OpenError>(())
     /// ```
     pub fn open(dir: &Path, options: SledOptions) -> Result<Self, OpenError> {
-        let open::Opened { embedded, blobs, lock } = open::open(dir, &options)?;
-        Ok(Self { embedded, blobs, journal: dir.join(open::JOURNAL), _lock: lock })
+        let open::Opened { embedded, blobs, files, lock } = open::open(dir, &options)?;
+        Ok(Self { embedded, blobs, files, _lock: lock })
     }
 
     /// Returns the blobs that lie beside the tasks.
@@ -65,8 +67,8 @@ impl SledStore {
         &self.blobs
     }
 
-    /// Waits until the store has ended, through a failure or [`SledStore::close`], and says why. After a
-    /// failure the process should stop: the next start recovers.
+    /// Waits until the store has ended, through a failure or [`SledStore::close`], and says why. After
+    /// a failure the process should stop: the next start recovers.
     pub async fn closed(&self) -> StoreError {
         self.embedded.writer.shared.health.closed().await
     }
@@ -88,9 +90,18 @@ impl SledStore {
     pub async fn verify(&self) -> Result<Vec<Finding>, StoreError> {
         self.embedded.writer.shared.health.check()?;
         let (view, blobs) = (self.embedded.view.clone(), self.blobs.clone());
-        let journal = self.journal.clone();
-        off_thread(move || verify::verify(&view, &blobs, &journal)).await
+        let files = self.files.clone();
+        off_thread(move || verify::verify(&view, &blobs, files.dir())).await
     }
 }
 
-delegate_store!(SledStore);
+delegate_store!(
+    SledStore,
+    fn backup(
+        &self,
+        out: Box<dyn std::io::Write + Send>,
+    ) -> errand_core::BoxFuture<'_, Result<(), StoreError>> {
+        let source = Source { wal: self.files.clone(), blobs: self.blobs.clone() };
+        Box::pin(off_thread(move || backup::write(&source, out)))
+    }
+);

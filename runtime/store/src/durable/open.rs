@@ -4,29 +4,25 @@ use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use errand_core::{Digest, StoreError};
+use errand_core::StoreError;
 
 use super::files::{self, Checkpoint};
 use super::keeper::{Keeper, Work};
 use super::log::DurableLog;
 use super::{OpenError, SledOptions, Syncing, Trust};
 use crate::blobs::DirBlobs;
-use crate::codec::keys;
 use crate::embedded::{Embedded, assemble};
 use crate::failure;
-use crate::journal::{self, Journal, Replayed};
-use crate::kv::{Batch, Kv, Read, SledKv};
+use crate::kv::{Batch, Kv, SledKv};
 use crate::state::State;
 use crate::state::load::Miscount;
+use crate::wal::{self, Replayed, Wal, WalFiles};
 
-pub(super) const JOURNAL: &str = "journal";
+pub(super) const WAL: &str = "wal";
 pub(super) const INDEX: &str = "index";
 /// Where sled's files are put that are not believed, until the new ones are whole.
 const DISCARDED: &str = "index.discarded";
-/// How long a blob that nothing refers to is kept: its reference may be under way.
-const BLOB_GRACE: Duration = Duration::from_secs(3_600);
 /// How many bytes are redone in one batch.
 const REDO_BYTES: usize = 256 << 10;
 /// How many bytes are written to sled between two flushes.
@@ -35,16 +31,17 @@ const UNFLUSHED_BYTES: usize = 8 << 20;
 pub(super) struct Opened {
     pub(super) embedded: Embedded,
     pub(super) blobs: DirBlobs,
+    pub(super) files: Arc<WalFiles>,
     pub(super) lock: Arc<File>,
 }
 
-/// An index that has everything that the journal has.
+/// An index that has everything that the write-ahead log has.
 struct Index {
     sled: Arc<SledKv>,
     state: State,
     replayed: Replayed,
-    /// Bytes of the journal since the last snapshot, and of that.
-    journal_bytes: u64,
+    /// Bytes of the write-ahead log since the last snapshot, and of that.
+    wal_bytes: u64,
     snapshot_bytes: u64,
 }
 
@@ -52,8 +49,8 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     let io = |error| OpenError::from(failure::at("make", dir)(error));
     files::make_dir(dir).map_err(io)?;
     let lock = Arc::new(files::lock(dir)?);
-    let journal_dir = dir.join(JOURNAL);
-    files::make_dir(&journal_dir).map_err(io)?;
+    let wal_dir = dir.join(WAL);
+    files::make_dir(&wal_dir).map_err(io)?;
     let blobs = DirBlobs::open(&dir.join("blobs"), options.reserve_bytes).map_err(failure::blob)?;
 
     let index = match believed(dir, options)? {
@@ -74,23 +71,25 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
         Err(why) => rebuild(dir, options, &blobs, &why)?,
     };
 
-    index.replayed.cut_torn_end(&journal_dir)?;
+    index.replayed.cut_torn_end(&wal_dir)?;
     let last_lsn = index.replayed.last_lsn;
     Checkpoint { lsn: last_lsn, boot: files::boot_id(), clean: false }.write(dir)?;
-    sweep(dir, &index.sled, &blobs)?;
     let sync = options.syncing == Syncing::Full;
-    let journal = Journal::begin(&journal_dir, last_lsn, options.segment_bytes, sync)?;
+    let wal = Wal::begin(&wal_dir, last_lsn, options.segment_bytes, sync)?;
+    let files = Arc::new(WalFiles::new(wal_dir, last_lsn));
     let work = Work {
         dir: dir.to_owned(),
         sled: index.sled.clone(),
-        journal_bytes: index.journal_bytes,
+        files: files.clone(),
+        wal_bytes: index.wal_bytes,
         last_snapshot_bytes: index.snapshot_bytes,
         checkpoint_bytes: options.checkpoint_bytes,
         snapshot_bytes: options.snapshot_bytes,
     };
     let log = DurableLog {
         dir: dir.to_owned(),
-        journal,
+        wal,
+        files: files.clone(),
         keeper: Keeper::start(work, last_lsn)?,
         sled: index.sled.clone(),
         reserve_bytes: options.reserve_bytes,
@@ -99,7 +98,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
         _lock: lock.clone(),
     };
     let embedded = assemble(index.state, index.sled, Arc::new(blobs.clone()), Box::new(log))?;
-    Ok(Opened { embedded, blobs, lock })
+    Ok(Opened { embedded, blobs, files, lock })
 }
 
 /// Returns what is known of sled's files, if they can be believed; they are marked as in use then.
@@ -119,7 +118,7 @@ fn believed(dir: &Path, options: &SledOptions) -> Result<Option<Checkpoint>, Sto
     Ok(Some(checkpoint))
 }
 
-/// Opens sled and brings it up to the journal.
+/// Opens sled and brings it up to the write-ahead log.
 fn resume(
     dir: &Path,
     options: &SledOptions,
@@ -133,18 +132,18 @@ fn resume(
             "sled has frame {applied}, but had frame {complete_to}"
         )));
     }
-    let journal_dir = dir.join(JOURNAL);
-    let replayed = redo(&journal_dir, &sled, complete_to)?;
+    let wal_dir = dir.join(WAL);
+    let replayed = redo(&wal_dir, &sled, complete_to)?;
     if applied > replayed.last_lsn {
         return Err(StoreError::Corrupt(format!(
-            "sled has frame {applied}, but the journal ends at frame {}",
+            "sled has frame {applied}, but the write-ahead log ends at frame {}",
             replayed.last_lsn
         )));
     }
     finish(dir, options, blobs, sled, replayed, Miscount::Refuse)
 }
 
-/// Makes a new index from the newest snapshot and the journal.
+/// Makes a new index from the newest snapshot and the write-ahead log.
 fn rebuild(
     dir: &Path,
     options: &SledOptions,
@@ -155,7 +154,7 @@ fn rebuild(
     let failed = failure::at("put aside", &index);
     Checkpoint::remove(dir)?;
     if index.is_dir() {
-        tracing::warn!(why, "the index is made anew from the journal");
+        tracing::warn!(why, "the index is made anew from the write-ahead log");
         if discarded.is_dir() {
             fs::remove_dir_all(&discarded).map_err(&failed)?;
         }
@@ -163,13 +162,12 @@ fn rebuild(
     }
     files::make_dir(&index).map_err(&failed)?;
     let sled = Arc::new(SledKv::open(&index, options.cache_bytes)?);
-    let journal_dir = dir.join(JOURNAL);
+    let wal_dir = dir.join(WAL);
     let mut unflushed = 0;
-    let snapshot = journal::load_newest_snapshot(&journal_dir, |batch| {
-        apply_much(&sled, batch, 0, &mut unflushed)
-    })?;
+    let snapshot =
+        wal::load_newest_snapshot(&wal_dir, |batch| apply_much(&sled, batch, 0, &mut unflushed))?;
     let from = snapshot.map_or(0, |(lsn, _)| lsn);
-    let replayed = redo(&journal_dir, &sled, from)?;
+    let replayed = redo(&wal_dir, &sled, from)?;
     // So that a crash of the process finds it as far as the checkpoint will say.
     sled.apply(&Batch::default(), replayed.last_lsn)?;
     sled.flush()?;
@@ -191,22 +189,22 @@ fn finish(
     let files = Arc::new(blobs.clone());
     let state = State::load(sled.clone(), files, options.queued_max, miscount)?;
     sled.flush()?;
-    let (mut journal_bytes, mut snapshot_bytes) = (0, 0);
-    let journal_dir = dir.join(JOURNAL);
-    for entry in fs::read_dir(&journal_dir).map_err(failure::at("read", &journal_dir))?.flatten() {
+    let (mut wal_bytes, mut snapshot_bytes) = (0, 0);
+    let wal_dir = dir.join(WAL);
+    for entry in fs::read_dir(&wal_dir).map_err(failure::at("read", &wal_dir))?.flatten() {
         let size = entry.metadata().map_or(0, |metadata| metadata.len());
         match entry.file_name().to_string_lossy().starts_with("snapshot-") {
             true => snapshot_bytes = snapshot_bytes.max(size),
-            false => journal_bytes += size,
+            false => wal_bytes += size,
         }
     }
-    Ok(Index { sled, state, replayed, journal_bytes, snapshot_bytes })
+    Ok(Index { sled, state, replayed, wal_bytes, snapshot_bytes })
 }
 
 /// Applies all frames after a number.
-fn redo(journal_dir: &Path, sled: &SledKv, after: u64) -> Result<Replayed, StoreError> {
+fn redo(wal_dir: &Path, sled: &SledKv, after: u64) -> Result<Replayed, StoreError> {
     let (mut gathered, mut last, mut unflushed) = (Batch::default(), after, 0);
-    let replayed = journal::replay(journal_dir, after, |lsn, batch| {
+    let replayed = wal::replay(wal_dir, after, |lsn, batch| {
         for (key, value) in batch.iter() {
             gathered.write(key.clone(), value.cloned());
         }
@@ -235,24 +233,6 @@ fn apply_much(
     if *unflushed >= UNFLUSHED_BYTES {
         *unflushed = 0;
         sled.flush()?;
-    }
-    Ok(())
-}
-
-/// Removes blobs that nothing refers to.
-fn sweep(dir: &Path, sled: &SledKv, blobs: &DirBlobs) -> Result<(), StoreError> {
-    let mut needed = std::collections::HashSet::<Digest>::new();
-    for pair in sled.range(keys::BLOB_REFS, &keys::after(keys::BLOB_REFS)) {
-        needed.extend(keys::referenced(&pair?.0));
-    }
-    // The checkpoint was written just now: its time is the file system's, as the blobs' times are.
-    let path = dir.join("checkpoint");
-    let now =
-        fs::metadata(&path).and_then(|file| file.modified()).map_err(failure::at("read", &path))?;
-    let removed = blobs.sweep(now, BLOB_GRACE, |digest| needed.contains(digest));
-    let removed = removed.map_err(failure::blob)?;
-    if removed > 0 {
-        tracing::info!(removed, "removed blobs that nothing refers to");
     }
     Ok(())
 }

@@ -13,12 +13,13 @@ pub struct SledOptions {
     pub queued_max: u64,
     /// New tasks are refused while fewer bytes than these are free on the disk.
     pub reserve_bytes: u64,
-    /// How large a segment of the journal gets.
+    /// How large a segment of the write-ahead log gets.
     pub segment_bytes: u64,
-    /// Sled is flushed when the journal has grown by this much: what a start has to redo at most.
+    /// Sled is flushed when the write-ahead log has grown by this much: what a start has to redo at
+    /// most.
     pub checkpoint_bytes: u64,
-    /// A snapshot is taken when the journal has grown by this much, or by the size of the last one if
-    /// that is more.
+    /// A snapshot is taken when the write-ahead log has grown by this much, or by the size of the last
+    /// one if that is more.
     pub snapshot_bytes: u64,
     /// Whether writes are synced.
     pub syncing: Syncing,
@@ -32,7 +33,7 @@ impl Default for SledOptions {
             cache_bytes: 64 << 20,
             queued_max: crate::QUEUED_MAX,
             reserve_bytes: 256 << 20,
-            segment_bytes: crate::journal::SEGMENT_BYTES,
+            segment_bytes: crate::wal::SEGMENT_BYTES,
             // A second's redo, about.
             checkpoint_bytes: 16 << 20,
             snapshot_bytes: 64 << 20,

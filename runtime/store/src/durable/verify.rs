@@ -8,14 +8,27 @@ use errand_core::{Event, Status, StoreError, Task, TaskId};
 use crate::blobs::DirBlobs;
 use crate::codec::series::{self, Counts};
 use crate::codec::{event, keys, task};
-use crate::journal;
 use crate::read::View;
 use crate::state::Place;
 use crate::state::waits::Waits;
+use crate::wal;
+
+/// A part of a store, by what helps where it is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The write-ahead log and its snapshots: what is lost there is lost.
+    Wal,
+    /// A blob: lost too.
+    Blob,
+    /// The index, or a record that is read through it: made anew from the write-ahead log.
+    Index,
+}
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Where.
+    pub part: Part,
     /// What: a task, a blob, a counter.
     pub what: String,
     /// What is wrong with it.
@@ -32,11 +45,11 @@ struct Check<'a> {
 pub(super) fn verify(
     view: &View,
     blobs: &DirBlobs,
-    journal: &Path,
+    wal: &Path,
 ) -> Result<Vec<Finding>, StoreError> {
     let mut check = Check { view, findings: Vec::new(), counted: HashMap::new() };
-    if let Err(error) = journal::check(journal) {
-        check.found("the journal", error);
+    if let Err(error) = wal::check(wal) {
+        check.found_in(Part::Wal, "the write-ahead log", error);
     }
     check.tasks()?;
     check.index()?;
@@ -48,7 +61,12 @@ pub(super) fn verify(
 
 impl Check<'_> {
     fn found(&mut self, what: impl ToString, problem: impl ToString) {
-        self.findings.push(Finding { what: what.to_string(), problem: problem.to_string() });
+        self.found_in(Part::Index, what, problem);
+    }
+
+    fn found_in(&mut self, part: Part, what: impl ToString, problem: impl ToString) {
+        let (what, problem) = (what.to_string(), problem.to_string());
+        self.findings.push(Finding { part, what, problem });
     }
 
     /// Folds every log and compares it with the record.
@@ -181,13 +199,18 @@ impl Check<'_> {
 
     fn blobs(&mut self, blobs: &DirBlobs) -> Result<(), StoreError> {
         for digest in blobs.check().map_err(crate::failure::blob)? {
-            self.found(blobs.path(&digest).display(), "its bytes are not what its name says");
+            self.found_in(
+                Part::Blob,
+                blobs.path(&digest).display(),
+                "its bytes are not what its name says",
+            );
         }
         let mut missing = HashSet::new();
         for pair in self.view.kv.range(keys::BLOB_REFS, &keys::after(keys::BLOB_REFS)) {
             let Some(digest) = keys::referenced(&pair?.0) else { continue };
             if !blobs.path(&digest).is_file() && missing.insert(digest) {
-                self.found(format!("blob {digest}"), "it is needed and missing");
+                let path = blobs.path(&digest);
+                self.found_in(Part::Blob, path.display(), "it is needed and missing");
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! The small ordered key-value abstraction that all of the store's domain logic is written over.
 //!
 //! Owns the meaning of a batch and of a range. Knows nothing of tasks. What makes a batch durable, and
-//! whole after a crash, is the journal's business, not a key-value store's; readers may for a moment see
-//! a part of it.
+//! whole after a crash, is the write-ahead log's business, not a key-value store's; readers may for a
+//! moment see a part of it.
 
 mod memory;
 mod sled;
@@ -35,8 +35,8 @@ pub(crate) trait Kv: Read + Send + Sync {
     /// Goes from below the key `to` down to `from` (included).
     fn range_back(&self, from: &[u8], to: &[u8]) -> Pairs<'_>;
 
-    /// Writes a batch, which the journal numbered `lsn`: first what is set, then what is removed, each in
-    /// the order of the keys.
+    /// Writes a batch, which the write-ahead log numbered `lsn`: first what is set, then what is
+    /// removed, each in the order of the keys.
     fn apply(&self, batch: &Batch, lsn: u64) -> Result<(), StoreError>;
 }
 

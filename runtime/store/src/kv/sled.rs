@@ -1,4 +1,5 @@
-//! sled, as index and queue over the journal. Its own recovery is believed only where no power was lost.
+//! sled, as index and queue over the write-ahead log. Its own recovery is believed only where no power
+//! was lost.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use errand_core::StoreError;
 use super::{Batch, Kv, Pairs, Read, Slice};
 use crate::codec::keys;
 
-/// The key that says up to which frame of the journal sled has everything.
+/// The key that says up to which frame of the write-ahead log sled has everything.
 const APPLIED_LSN: &[u8] = keys::APPLIED_LSN;
 
 pub(crate) struct SledKv {
@@ -21,7 +22,7 @@ impl SledKv {
             .path(dir)
             .cache_capacity(cache_bytes)
             .mode(sled::Mode::HighThroughput)
-            // The journal makes writes durable; checkpoints flush.
+            // The write-ahead log makes writes durable; checkpoints flush.
             .flush_every_ms(None)
             .open()
             .map_err(failure)?;
@@ -36,8 +37,8 @@ impl SledKv {
         Ok(Some(u64::from_be_bytes(bytes)))
     }
 
-    /// Hands everything to the operating system. Not an `fsync`: that is not needed where the journal
-    /// is the truth.
+    /// Hands everything to the operating system. Not an `fsync`: that is not needed where the
+    /// write-ahead log is the truth.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.db.flush().map(|_| ()).map_err(failure)
     }
@@ -67,8 +68,8 @@ impl Kv for SledKv {
     fn apply(&self, batch: &Batch, lsn: u64) -> Result<(), StoreError> {
         // Key by key, not as one of sled's batches: those keep what they replace in memory until they
         // are through and longer (a rebuild of a million tasks took 3 GB), and readers out meanwhile.
-        // What a crash leaves of it is redone from the journal. First what is set, then what is removed,
-        // so that a reader may find a task at two places of the index, but never at none.
+        // What a crash leaves of it is redone from the write-ahead log. First what is set, then what is
+        // removed, so that a reader may find a task at two places of the index, but never at none.
         for (key, value) in batch.iter() {
             if let Some(value) = value {
                 self.db.insert(key, value.clone()).map_err(failure)?;

@@ -1,5 +1,6 @@
 //! Reading, by many at once, straight from what is stored. Sees only what is durable.
 
+mod collect;
 mod list;
 mod log;
 

@@ -7,6 +7,7 @@ mod docs;
 mod journal;
 mod list;
 mod log;
+mod retention;
 mod submit;
 
 /// Makes a test of each case for each store.

@@ -1,4 +1,4 @@
-//! Reading the journal back.
+//! Reading the write-ahead log back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{frame, segment};
 use crate::failure;
 use crate::kv::Batch;
 
-/// Where the journal ends.
+/// Where the write-ahead log ends.
 #[derive(Debug)]
 pub(crate) struct Replayed {
     pub(crate) last_lsn: u64,
@@ -37,15 +37,13 @@ pub(crate) fn replay(
     after: u64,
     mut apply: impl FnMut(u64, &Batch) -> Result<(), StoreError>,
 ) -> Result<Replayed, StoreError> {
-    let mut segments = segment::list(dir)?;
-    let skip = segments.windows(2).take_while(|pair| pair[1].0 <= after + 1).count();
-    segments.drain(..skip);
+    let segments = segment::after(dir, after)?;
     let mut replayed = Replayed { last_lsn: after, last_segment: None };
     if let Some((first, path)) = segments.first() {
         if *first > after + 1 {
             let path = path.display();
             return Err(StoreError::Corrupt(format!(
-                "the journal begins with frame {first} in {path}; frame {} is missing",
+                "the write-ahead log begins with frame {first} in {path}; frame {} is missing",
                 after + 1
             )));
         }
@@ -71,7 +69,7 @@ pub(crate) fn replay(
     // Fewer frames than asked to start from: what was there is lost.
     if replayed.last_lsn < after {
         return Err(StoreError::Corrupt(format!(
-            "the journal in {} ends at frame {}, but frame {after} was written",
+            "the write-ahead log in {} ends at frame {}, but frame {after} was written",
             dir.display(),
             replayed.last_lsn
         )));
@@ -79,11 +77,12 @@ pub(crate) fn replay(
     Ok(replayed)
 }
 
-/// Reads every frame that is there, changing nothing.
+/// Reads every frame and every snapshot that is there, changing nothing.
 ///
 /// # Errors
 /// As [`replay`], and where a segment that others follow, or that was closed, has a damaged end.
 pub(crate) fn check(dir: &Path) -> Result<(), StoreError> {
+    super::snapshot::check(dir)?;
     let segments = segment::list(dir)?;
     let Some((first, _)) = segments.first() else { return Ok(()) };
     let mut replayed = replay(dir, first.saturating_sub(1), |_, _| Ok(()))?;
@@ -126,23 +125,24 @@ fn read_segment(
     } else if !is_last {
         return Err(damaged(path, 0, first));
     }
-    // Only the last frame can be torn. A good one after a bad one means that the bad one was whole once.
+    // Only the last frame can be torn. A good one after a bad one means that the bad one was whole
+    // once.
     match frame::find(bytes, offset, expected) {
         Some(_) => Err(damaged(path, offset, expected)),
         None => Ok(offset),
     }
 }
 
-fn damaged(path: &Path, offset: usize, lsn: u64) -> StoreError {
+pub(super) fn damaged(path: &Path, offset: usize, lsn: u64) -> StoreError {
     StoreError::Corrupt(format!(
-        "{}, at byte {offset}: frame {lsn} of the journal is damaged or missing",
+        "{}, at byte {offset}: frame {lsn} of the write-ahead log is damaged or missing",
         path.display()
     ))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Journal;
+    use super::super::Wal;
     use super::*;
     use std::os::unix::fs::FileExt;
 
@@ -152,10 +152,10 @@ mod tests {
         batch
     }
 
-    fn journal(dir: &Path, frames: u64, segment_bytes: u64) {
-        let mut journal = Journal::begin(dir, 0, segment_bytes, true).unwrap();
+    fn write(dir: &Path, frames: u64, segment_bytes: u64) {
+        let mut wal = Wal::begin(dir, 0, segment_bytes, true).unwrap();
         for n in 1..=frames {
-            assert_eq!(journal.append(&batch(n)).unwrap().0, n);
+            assert_eq!(wal.append(&batch(n)).unwrap().0, n);
         }
     }
 
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn frames_come_back_over_segments_from_any_point() {
         let dir = tempfile::tempdir().unwrap();
-        journal(dir.path(), 10, 1_000);
+        write(dir.path(), 10, 1_000);
         assert!(segment::list(dir.path()).unwrap().len() >= 3);
         for after in 0..=10 {
             assert_eq!(frames(dir.path(), after).unwrap(), (after + 1..=10).collect::<Vec<_>>());
@@ -182,17 +182,17 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_end_is_cut_off_and_the_journal_goes_on() {
+    fn a_torn_end_is_cut_off_and_the_log_goes_on() {
         for torn in [1, 100, 320] {
             let dir = tempfile::tempdir().unwrap();
-            journal(dir.path(), 3, SEGMENT);
+            write(dir.path(), 3, SEGMENT);
             let path = segment::list(dir.path()).unwrap()[0].1.clone();
             let frame = 16 + 6 + 8 + 300;
             let len = segment::HEADER as u64 + 3 * frame - torn;
             fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(len).unwrap();
             assert_eq!(frames(dir.path(), 0).unwrap(), [1, 2]);
-            let mut journal = Journal::begin(dir.path(), 2, SEGMENT, true).unwrap();
-            journal.append(&batch(3)).unwrap();
+            let mut wal = Wal::begin(dir.path(), 2, SEGMENT, true).unwrap();
+            wal.append(&batch(3)).unwrap();
             assert_eq!(frames(dir.path(), 0).unwrap(), [1, 2, 3]);
         }
     }
@@ -202,7 +202,7 @@ mod tests {
     fn damage_before_a_good_frame_is_named_with_file_and_offset() {
         for zero in [false, true] {
             let dir = tempfile::tempdir().unwrap();
-            journal(dir.path(), 3, SEGMENT);
+            write(dir.path(), 3, SEGMENT);
             let path = segment::list(dir.path()).unwrap()[0].1.clone();
             let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
             let second = segment::HEADER as u64 + 330;
@@ -210,14 +210,14 @@ mod tests {
             file.write_all_at(damage, second + if zero { 0 } else { 40 }).unwrap();
             let error = frames(dir.path(), 0).unwrap_err().to_string();
             assert!(error.contains(&format!("at byte {second}")), "{error}");
-            assert!(error.contains("journal-0000"), "{error}");
+            assert!(error.contains("segment-0000"), "{error}");
         }
     }
 
     #[test]
     fn a_missing_segment_is_damage() {
         let dir = tempfile::tempdir().unwrap();
-        journal(dir.path(), 10, 1_000);
+        write(dir.path(), 10, 1_000);
         let segments = segment::list(dir.path()).unwrap();
         fs::remove_file(&segments[1].1).unwrap();
         assert!(matches!(frames(dir.path(), 0), Err(StoreError::Corrupt(_))));

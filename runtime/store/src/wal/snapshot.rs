@@ -1,11 +1,11 @@
 //! Snapshots: all keys in one file, `snapshot-<LSN>`.
 //!
 //! The keys are read while the writer goes on, so a snapshot may have some of what came after its LSN.
-//! Redoing the journal from its LSN on makes that whole.
+//! Redoing the write-ahead log from its LSN on makes that whole.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Read as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use errand_core::StoreError;
 
@@ -61,16 +61,36 @@ pub(crate) fn load_newest(
     dir: &Path,
     mut apply: impl FnMut(&Batch) -> Result<(), StoreError>,
 ) -> Result<Option<(u64, u64)>, StoreError> {
+    match newest_whole(dir)? {
+        Some((lsn, path)) => Ok(Some((lsn, load(&path, &mut apply)?))),
+        None => Ok(None),
+    }
+}
+
+/// Finds the newest snapshot whose checksums are right, nothing where there is none at all.
+///
+/// # Errors
+/// [`StoreError::Corrupt`], naming file and offset, where all that are there are damaged.
+pub(super) fn newest_whole(dir: &Path) -> Result<Option<(u64, PathBuf)>, StoreError> {
     let mut damage = None;
     for (lsn, path) in list_numbered(dir, PREFIX)?.into_iter().rev() {
-        if let Err(error) = load(&path, &mut |_| Ok(())) {
-            tracing::error!(%error, "a snapshot can't be read");
-            damage = Some(error);
-            continue;
+        match load(&path, &mut |_| Ok(())) {
+            Ok(_) => return Ok(Some((lsn, path))),
+            Err(error) => {
+                tracing::error!(%error, "a snapshot can't be read");
+                damage = Some(error);
+            }
         }
-        return Ok(Some((lsn, load(&path, &mut apply)?)));
     }
     damage.map_or(Ok(None), Err)
+}
+
+/// Checks every snapshot that is there.
+pub(super) fn check(dir: &Path) -> Result<(), StoreError> {
+    for (_, path) in list_numbered(dir, PREFIX)? {
+        load(&path, &mut |_| Ok(()))?;
+    }
+    Ok(())
 }
 
 fn load(

@@ -1,15 +1,16 @@
-//! The journal: the truth of a durable store, append-only, checksummed, synced.
+//! The write-ahead log: the truth of a durable store, append-only, checksummed, synced.
 //!
-//! One frame holds one group's writes, key by key (physical redo: applying a frame twice, or again after
-//! later ones up to the end, changes nothing). Frames are numbered without holes (LSN, from 1) and lie in
-//! segments of bounded size. A snapshot holds all keys as they were at some LSN, or a little after it;
-//! with one on the disk, older segments are removed.
+//! One frame holds one group's writes, key by key (physical redo: applying a frame twice, or again
+//! after later ones up to the end, changes nothing). Frames are numbered without holes (LSN, from 1)
+//! and lie in segments of bounded size. A snapshot holds all keys as they were at some LSN, or a little
+//! after it; with one on the disk, older segments are removed.
 //!
 //! Frame *n + 1* is written only after frame *n* was synced. So at most the last frame can be torn, and
 //! whatever is damaged before a good frame is damage, not a torn tail.
 
-#![expect(clippy::disallowed_methods, reason = "it owns the journal's files")]
+#![expect(clippy::disallowed_methods, reason = "it owns the write-ahead log's files")]
 
+mod files;
 mod frame;
 mod replay;
 mod segment;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use errand_core::StoreError;
 
+pub(crate) use files::{Extent, Segment, WalFiles, frames_end};
 pub(crate) use replay::{Replayed, check, replay};
 pub(crate) use snapshot::{load_newest as load_newest_snapshot, write as write_snapshot};
 
@@ -28,8 +30,8 @@ use segment::SegmentWriter;
 /// How large a segment gets before the next is begun, unless it is said otherwise.
 pub(crate) const SEGMENT_BYTES: u64 = 64 << 20;
 
-/// The end of the journal, where it grows.
-pub(crate) struct Journal {
+/// The end of the write-ahead log, where it grows.
+pub(crate) struct Wal {
     dir: PathBuf,
     segment: SegmentWriter,
     segment_bytes: u64,
@@ -38,7 +40,7 @@ pub(crate) struct Journal {
     sync: bool,
 }
 
-impl Journal {
+impl Wal {
     /// Begins a new segment after the last frame there is.
     pub(crate) fn begin(
         dir: &Path,
@@ -66,11 +68,4 @@ impl Journal {
         self.next_lsn += 1;
         Ok((lsn, self.frame.len() as u64))
     }
-}
-
-/// Removes what a snapshot at `lsn` makes superfluous: segments whose frames it has all, and older
-/// snapshots.
-pub(crate) fn remove_older_than(dir: &Path, lsn: u64) -> Result<(), StoreError> {
-    snapshot::remove_before(dir, lsn)?;
-    segment::remove_through(dir, lsn)
 }
