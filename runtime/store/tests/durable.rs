@@ -93,10 +93,8 @@ fn journal() -> Vec<JournalEntry> {
         answer,
         said: LogOffsets::default(),
     };
-    let answers = [
-        Answer::Given(json!("x".repeat(100_000))),
-        Answer::Awaited { until: Some(at(60_000)) },
-    ];
+    let answers =
+        [Answer::Given(json!("x".repeat(100_000))), Answer::Awaited { until: Some(at(60_000)) }];
     (1..).zip(answers).map(|(ordinal, answer)| entry(ordinal, answer)).collect()
 }
 
