@@ -65,8 +65,6 @@ fn what_is_not_there_yet_says_unsupported() {
         "schedule list",
         "mcp",
         "mcp install claude",
-        "backup file",
-        "restore file",
         "plugin add https://example.com/thing.wasm",
         "run --apply a.py",
         "run --diff a.py",

@@ -130,6 +130,16 @@ impl Engine {
         match self.executors.load(digest, job.kind) {
             Ok(loaded) => return Ok(loaded),
             Err(LoadError::NotCompiled) => {}
+            Err(LoadError::Damaged(path)) => {
+                let path = path.display();
+                tracing::warn!(%path, "a compiled file is damaged or incomplete; it is made again");
+                let compiled = self.executors.path(digest);
+                let discarded =
+                    self.admission.discard_unless(|| self.executors.has_whole(digest), &compiled);
+                discarded.await.map_err(|error| {
+                    failed(ErrorCode::Internal, format!("remove the damaged `{path}`: {error}"))
+                })?;
+            }
             Err(LoadError::Unusable(why)) => {
                 return Err(failed(ErrorCode::Internal, format!("load the executor: {why}")));
             }
