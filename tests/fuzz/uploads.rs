@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, AttemptStart, BoxFuture, ErrorCode, EventBody, ExecutorName, ExecutorProfile,
-    ExecutorRef, Job, Level, Limits, Meter, Namespace, Outcome, RunHost, Runner, Seed, Stopped,
-    Stream, TaskId, UnixMillis, WorkspaceSource,
+    ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress,
+    RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
 };
 use errand_engine::{Allocation, Engine, EngineOptions};
 use tempfile::TempDir;
@@ -86,7 +86,14 @@ impl Uploads {
             captured: None,
             limits: LIMITS,
             artifacts: Vec::new(),
-            start: AttemptStart { seed: Seed([7; 32]), base_time: UnixMillis(0) },
+            start: AttemptStart {
+                seed: Seed([7; 32]),
+                base_time: UnixMillis(0),
+                engine: String::new(),
+                said: LogOffsets::default(),
+            },
+            journal: Vec::new(),
+            resume: Progress::default(),
             parent_id: None,
             context_id: None,
         };
@@ -143,7 +150,23 @@ impl RunHost for Nobody {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn record(&self, _: EventBody) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+
+    fn record(
+        &self,
+        _: Vec<EventBody>,
+        _: Option<JournalEntry>,
+    ) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn wait(&self, _: Wait) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

@@ -229,6 +229,16 @@ pub struct LogLine {
     pub offset: u64,
     /// The text; bytes that are not UTF-8 are replaced.
     pub text: String,
+    /// Bytes that it takes in the stream, where they are not as many as the text has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_bytes: Option<u64>,
+}
+
+impl LogLine {
+    /// Returns how many bytes of the stream it is.
+    pub fn stream_bytes(&self) -> u64 {
+        self.length_bytes.unwrap_or(self.text.len() as u64)
+    }
 }
 
 /// The streams that a guest writes to.

@@ -9,6 +9,7 @@ mod blobs;
 mod event;
 mod executor;
 mod id;
+mod journal;
 mod limits;
 mod retention;
 mod runner;
@@ -34,6 +35,7 @@ pub use id::{
     ContextId, Digest, ExecutorName, ExecutorRef, InvalidName, Namespace, Principal, TaskId,
     WorkerId,
 };
+pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
@@ -42,7 +44,7 @@ pub use runner::{
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use store::{
-    Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Epoch, Guard, HeldLease,
+    Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Guard, HeldLease,
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,
     Submitted,
 };

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, Level, Limits, Namespace, Progress, Signature,
-    Stream, TaskId, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace,
+    Progress, Signature, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -103,6 +103,10 @@ pub struct Job {
     pub artifacts: Vec<String>,
     /// Where chance and time start.
     pub start: AttemptStart,
+    /// What earlier runs of the attempt were answered, by ordinal.
+    pub journal: Vec<JournalEntry>,
+    /// How far earlier runs of the attempt came: until then it repeats what they did.
+    pub resume: Progress,
     /// The task that started this one.
     pub parent_id: Option<TaskId>,
     /// The conversation that it belongs to.
@@ -136,11 +140,34 @@ pub trait RunHost: Send + Sync {
         bytes: Bytes,
     ) -> BoxFuture<'_, Result<(), Stopped>>;
 
-    /// Appends an event to the task's log; durable when it answers.
+    /// Returns the present moment, to which the guest's clocks are moved at answers.
+    fn now(&self) -> UnixMillis;
+
+    /// Takes events into the log, and into the journal the call that they are of, in one write, after all
+    /// that came before. Waits while too much is on its way, and not until it is durable: nothing that
+    /// comes later is durable before it.
     ///
     /// # Errors
     /// [`Stopped`] when the run is to end: the lease is lost, or the store failed.
-    fn record(&self, body: EventBody) -> BoxFuture<'_, Result<(), Stopped>>;
+    fn record(
+        &self,
+        events: Vec<EventBody>,
+        call: Option<JournalEntry>,
+    ) -> BoxFuture<'_, Result<(), Stopped>>;
+
+    /// Answers when all that was taken so far is durable: to be awaited before an effect that can't be
+    /// taken back.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the run is to end.
+    fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>>;
+
+    /// Waits, without a worker's slot where it takes long. The run may be stopped meanwhile, and another
+    /// one brought here by replay when what it waits for has come.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the run is to end.
+    fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>>;
 }
 
 /// The run is to end; nothing that it does counts any more.
@@ -152,10 +179,25 @@ pub struct Stopped;
 #[derive(Debug, Default)]
 pub struct Meter {
     fuel_used: AtomicU64,
+    ran_ms: AtomicU64,
     reported: Mutex<Progress>,
 }
 
 impl Meter {
+    /// Makes one that goes on where an earlier run was.
+    pub fn resuming(progress: Progress) -> Self {
+        Self {
+            fuel_used: AtomicU64::new(progress.fuel_used),
+            ran_ms: AtomicU64::new(progress.ran_ms),
+            reported: Mutex::new(progress),
+        }
+    }
+
+    /// Raises the time that the attempt has run.
+    pub fn set_ran_ms(&self, ran_ms: u64) {
+        self.ran_ms.fetch_max(ran_ms, Ordering::Relaxed);
+    }
+
     /// Raises the fuel used; a lower value than before is passed over.
     pub fn set_fuel_used(&self, fuel: u64) {
         self.fuel_used.fetch_max(fuel, Ordering::Relaxed);
@@ -164,13 +206,17 @@ impl Meter {
     /// Takes what the executor reports of itself.
     pub fn report(&self, done: u64, total: Option<u64>, message: Option<String>) {
         let mut reported = self.reported.lock().unwrap_or_else(|poison| poison.into_inner());
-        *reported = Progress { fuel_used: 0, done: Some(done), total, message };
+        *reported = Progress { done: Some(done), total, message, ..Progress::default() };
     }
 
     /// Returns the progress as it is now.
     pub fn progress(&self) -> Progress {
         let reported = self.reported.lock().unwrap_or_else(|poison| poison.into_inner()).clone();
-        Progress { fuel_used: self.fuel_used.load(Ordering::Relaxed), ..reported }
+        Progress {
+            fuel_used: self.fuel_used.load(Ordering::Relaxed),
+            ran_ms: self.ran_ms.load(Ordering::Relaxed),
+            ..reported
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::{
     Artifact, BoxFuture, CollectedBlobs, ContextId, Digest, Draft, Event, ExecutorName,
-    ExpiredPage, ExpiredQuery, IllegalTransition, Namespace, Seed, Status, Task, TaskId,
-    UnixMillis, WorkerId,
+    ExpiredPage, ExpiredQuery, IllegalTransition, JournalEntry, Kept, LogOffsets, Namespace, Seed,
+    Status, Task, TaskId, UnixMillis, WorkerId,
 };
 
 /// Durable tasks, their logs, the queue over them, and documents.
@@ -57,6 +57,17 @@ pub trait Store: Send + Sync {
 
     /// Answers when a task may have become claimable since the last call of [`Store::claim`].
     fn claimable(&self) -> BoxFuture<'_, ()>;
+
+    /// Takes up to `max` waiting tasks whose time is up by `now`, earliest first.
+    ///
+    /// A store of one process hands out each once in its life: who takes it sees to it that it goes on.
+    fn take_due(&self, now: UnixMillis, max: usize) -> BoxFuture<'_, Result<Due, StoreError>>;
+
+    /// Answers when a task may have become due earlier than the last call of [`Store::take_due`] said.
+    fn due_changed(&self) -> BoxFuture<'_, ()>;
+
+    /// Returns the journal of a task's present attempt, by ordinal.
+    fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>>;
 
     /// Returns a task.
     fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>>;
@@ -173,10 +184,22 @@ pub struct Append {
     pub task: TaskId,
     /// What must hold.
     pub guard: Guard,
-    /// The events, at least one.
+    /// The events; none where there are entries alone, and the task stays as it is.
     pub drafts: Vec<Draft>,
     /// What the attempt starts from, written with its first `started` and kept until the next attempt.
     pub attempt_start: Option<AttemptStart>,
+    /// Calls answered or begun, which replace what the journal has of the same ordinals.
+    pub entries: Vec<JournalEntry>,
+    /// Where the events begin another attempt: what of the journal it keeps, and with it what the attempt
+    /// started from. Nothing: it starts anew.
+    pub kept: Option<Kept>,
+}
+
+impl Append {
+    /// Makes an append of events alone.
+    pub fn new(task: TaskId, guard: Guard, drafts: Vec<Draft>) -> Self {
+        Self { task, guard, drafts, attempt_start: None, entries: Vec::new(), kept: None }
+    }
 }
 
 /// What must hold for an append.
@@ -200,6 +223,10 @@ pub struct AttemptStart {
     pub seed: Seed,
     /// Where its clocks start.
     pub base_time: UnixMillis,
+    /// The engine of its first run.
+    pub engine: String,
+    /// What it writes first and an earlier attempt has said already.
+    pub said: LogOffsets,
 }
 
 impl std::fmt::Debug for AttemptStart {
@@ -252,6 +279,15 @@ pub struct Claims {
     pub items: Vec<Claimed>,
     /// When the next delayed task becomes claimable.
     pub next_due: Option<UnixMillis>,
+}
+
+/// Waiting tasks whose time is up.
+#[derive(Debug, Clone, Default)]
+pub struct Due {
+    /// The tasks, earliest first.
+    pub items: Vec<TaskId>,
+    /// When the next one is due.
+    pub next: Option<UnixMillis>,
 }
 
 /// A leased task.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, Digest, ExecutorRef, Limits, Namespace, Retry, TaskError, TaskId, UnixMillis,
-    WaitingFor, WorkspaceSource,
+    ContextId, Digest, ExecutorRef, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId,
+    UnixMillis, WaitingFor, WorkspaceSource,
 };
 
 /// The state of a task: the fold over its events, input left out.
@@ -69,6 +69,15 @@ pub struct Task {
     /// When it may start at the earliest, while `queued`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<UnixMillis>,
+    /// When it goes on at the latest, while `waiting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_until: Option<UnixMillis>,
+    /// What its log has of each stream.
+    #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
+    pub logged: LogOffsets,
+    /// What of that was written in the present attempt.
+    #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
+    pub attempt_logged: LogOffsets,
     /// Whether somebody asked to stop it.
     #[serde(default)]
     pub cancel_requested: bool,
@@ -165,4 +174,11 @@ pub struct Progress {
     /// One line for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Time that this attempt has run, waits and repetitions left out, in milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ran_ms: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

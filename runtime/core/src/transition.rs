@@ -2,7 +2,7 @@
 //!
 //! Nothing else decides a status. Stores, the scheduler and recovery fold the same events through it.
 
-use crate::{Event, EventBody, InterruptReason, Status, Task};
+use crate::{Event, EventBody, InterruptReason, LogOffsets, Status, Task};
 
 /// An event that may not follow in a task's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +51,9 @@ impl Task {
             runs: 0,
             recoveries: 0,
             resuming: false,
+            wait_until: None,
+            logged: LogOffsets::default(),
+            attempt_logged: LogOffsets::default(),
             not_before: (submission.delay_ms > 0).then(|| event.at.plus_ms(submission.delay_ms)),
             cancel_requested: false,
             progress: event.progress.clone().unwrap_or_default(),
@@ -76,7 +79,8 @@ impl Task {
         self.version = event.seq;
         if let Some(progress) = &event.progress {
             let fuel_used = self.progress.fuel_used.max(progress.fuel_used);
-            self.progress = crate::Progress { fuel_used, ..progress.clone() };
+            let ran_ms = self.progress.ran_ms.max(progress.ran_ms);
+            self.progress = crate::Progress { fuel_used, ran_ms, ..progress.clone() };
         }
         self.fold(event);
         Ok(())
@@ -148,12 +152,19 @@ impl Task {
                 self.not_before = None;
                 self.started_at.get_or_insert(event.at);
             }
-            E::Waiting { waiting_for, .. } => {
+            E::Log(line) => {
+                for offsets in [&mut self.logged, &mut self.attempt_logged] {
+                    *offsets.of_mut(line.stream) += line.stream_bytes();
+                }
+            }
+            E::Waiting { waiting_for, until } => {
                 self.status = Status::Waiting;
                 self.waiting_for = Some(*waiting_for);
+                self.wait_until = *until;
             }
             E::Resumed { warm } => {
                 self.waiting_for = None;
+                self.wait_until = None;
                 self.status = if *warm { Status::Running } else { Status::Queued };
                 self.resuming = !*warm;
             }
@@ -189,7 +200,6 @@ impl Task {
                 self.error = Some(error.clone());
             }
             E::Submitted(_)
-            | E::Log(_)
             | E::Emitted { .. }
             | E::ApprovalRequested { .. }
             | E::ApprovalDecided { .. }
@@ -213,12 +223,14 @@ impl Task {
         self.recoveries = 0;
         self.resuming = false;
         self.not_before = None;
+        self.attempt_logged = LogOffsets::default();
         self.progress = crate::Progress::default();
     }
 
     fn end(&mut self, status: Status, event: &Event) {
         self.status = status;
         self.waiting_for = None;
+        self.wait_until = None;
         self.resuming = false;
         self.not_before = None;
         self.finished_at = Some(event.at);

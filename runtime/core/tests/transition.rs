@@ -40,10 +40,17 @@ fn illegal(task: &Task) -> Option<&'static str> {
                 || task.runs > 0,
             "runs, waits and completes only once started",
         ),
+        (task.wait_until.is_none() || task.status == Status::Waiting, "goes on only from a wait"),
+        (
+            STREAMS.iter().all(|stream| task.attempt_logged.of(*stream) <= task.logged.of(*stream)),
+            "an attempt's output is part of the task's",
+        ),
         (task.version >= 1, "has its first event"),
     ];
     rules.into_iter().find(|(holds, _)| !holds).map(|(_, rule)| rule)
 }
+
+const STREAMS: [Stream; 3] = [Stream::Stdout, Stream::Stderr, Stream::Log];
 
 /// Says what a legal event must leave of the task before it.
 fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str> {
@@ -57,6 +64,9 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
         recoveries: before.recoveries,
         resuming: before.resuming,
         not_before: before.not_before,
+        wait_until: before.wait_until,
+        logged: before.logged,
+        attempt_logged: before.attempt_logged,
         cancel_requested: before.cancel_requested,
         progress: before.progress.clone(),
         output: before.output.clone(),
@@ -69,6 +79,10 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
     let retried = matches!(event.body, EventBody::RetryRequested {});
     let rules = [
         (same_submission == *before, "what was submitted never changes"),
+        (
+            STREAMS.iter().all(|stream| after.logged.of(*stream) >= before.logged.of(*stream)),
+            "what was logged stays",
+        ),
         (after.version == before.version + 1, "each event is counted once"),
         (after.runs >= before.runs && after.runs <= before.runs + 1, "runs are counted one by one"),
         (
@@ -133,8 +147,15 @@ fn principal() -> impl Strategy<Value = Principal> {
 }
 
 fn progress() -> impl Strategy<Value = Progress> {
-    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}"))
-        .prop_map(|(fuel_used, done, total, message)| Progress { fuel_used, done, total, message })
+    (0..100_u64, option::of(any::<u64>()), option::of(any::<u64>()), option::of(".{0,6}")).prop_map(
+        |(fuel_used, done, total, message)| Progress {
+            fuel_used,
+            done,
+            total,
+            message,
+            ..Progress::default()
+        },
+    )
 }
 
 fn workspace() -> impl Strategy<Value = WorkspaceSource> {
@@ -249,7 +270,7 @@ fn body() -> impl Strategy<Value = EventBody> {
     ];
     let says = prop_oneof![
         (stream, level, any::<u64>(), ".{0,8}").prop_map(|(stream, level, offset, text)| {
-            EventBody::Log(LogLine { stream, level, offset, text })
+            EventBody::Log(LogLine { stream, level, offset, text, length_bytes: None })
         }),
         (".{0,4}", value()).prop_map(|(kind, data)| EventBody::Emitted { kind, data }),
         any::<u64>().prop_map(|state_bytes| EventBody::CheckpointSaved { state_bytes }),

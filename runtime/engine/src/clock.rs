@@ -14,7 +14,7 @@ use crate::config::FUEL_PER_NS;
 #[derive(Debug, Clone)]
 pub(crate) struct VirtualClock {
     base: UnixMillis,
-    /// Nanoseconds by which waits have moved the clocks forward.
+    /// Nanoseconds by which answers have moved the clocks forward.
     waited_ns: Arc<AtomicU64>,
 }
 
@@ -33,11 +33,16 @@ impl VirtualClock {
         u128::from(self.base.0) * 1_000_000 + u128::from(self.monotonic_ns(fuel_executed))
     }
 
-    /// Moves the clocks forward after a wait.
-    pub(crate) fn advance_ns(&self, ns: u64) {
-        let _ = self.waited_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |waited| {
-            Some(waited.saturating_add(ns))
-        });
+    /// Moves the clocks forward to a monotonic time; never back.
+    pub(crate) fn advance_to_ns(&self, monotonic_ns: u64, fuel_executed: u64) {
+        let waited = monotonic_ns.saturating_sub(fuel_executed / FUEL_PER_NS);
+        self.waited_ns.fetch_max(waited, Ordering::Relaxed);
+    }
+
+    /// Moves the clocks forward to the moment of an answer; never back.
+    pub(crate) fn sync(&self, at: UnixMillis, fuel_executed: u64) {
+        let since_ns = at.since_ms(self.base).saturating_mul(1_000_000);
+        self.advance_to_ns(since_ns, fuel_executed);
     }
 }
 
@@ -46,12 +51,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_passes_with_fuel_and_with_waits_alone() {
+    fn time_passes_with_fuel_and_with_answers_alone() {
         let clock = VirtualClock::new(UnixMillis(1_000));
         assert_eq!(clock.wall_ns(0), 1_000_000_000);
         assert_eq!(clock.monotonic_ns(50), 5);
-        clock.clone().advance_ns(1_000);
+        clock.clone().advance_to_ns(1_005, 50);
         assert_eq!(clock.monotonic_ns(50), 1_005);
         assert_eq!(clock.wall_ns(0), 1_000_001_000);
+        clock.sync(UnixMillis(1_001), 50);
+        assert_eq!(clock.monotonic_ns(50), 1_000_000);
+        clock.sync(UnixMillis(900), 50);
+        clock.advance_to_ns(7, 50);
+        assert_eq!(clock.monotonic_ns(60), 1_000_001, "it never goes back");
     }
 }

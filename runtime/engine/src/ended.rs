@@ -26,9 +26,40 @@ pub(crate) enum Ended {
     /// The host wants the run to end.
     #[error("the run was stopped")]
     Stopped,
+    /// A repeated run did something else than the one before it.
+    #[error("{0}")]
+    Nondeterminism(Box<Mismatch>),
     /// Something is wrong on this side; another attempt may pass.
     #[error("{0}")]
     Host(String),
+}
+
+/// Where a repeated run left the path of the one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    /// The call's number.
+    pub(crate) ordinal: u64,
+    /// The call that was made before, with its arguments.
+    pub(crate) expected: String,
+    /// The one that was made now; nothing where the guest ended instead.
+    pub(crate) got: Option<String>,
+    /// The engine that ran it before, where it is another one.
+    pub(crate) other_engine: Option<String>,
+}
+
+impl std::fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { ordinal, expected, got, other_engine } = self;
+        write!(f, "host call {ordinal} was {expected} in an earlier run, and ")?;
+        match got {
+            Some(got) => write!(f, "{got} when it was repeated")?,
+            None => write!(f, "the repeated run ended without it")?,
+        }
+        match other_engine {
+            Some(engine) => write!(f, "; the earlier run was under another engine ({engine})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl From<Exceeded> for Ended {
@@ -56,6 +87,17 @@ impl Ended {
         match self {
             // The scheduler stopped it and knows why; what is said here is not recorded.
             Self::Stopped => Outcome::Interrupted(InterruptReason::Lease),
+            Self::Nondeterminism(mismatch) => Outcome::Failed(Failure {
+                code: ErrorCode::Nondeterminism,
+                message: mismatch.to_string(),
+                detail: Some(json!({
+                    "ordinal": mismatch.ordinal,
+                    "expected": mismatch.expected,
+                    "got": mismatch.got,
+                    "other_engine": mismatch.other_engine,
+                })),
+                retryable: false,
+            }),
             Self::Host(message) => Outcome::Failed(Failure {
                 code: ErrorCode::Internal,
                 message,
@@ -84,6 +126,8 @@ fn bound_message(limit: &str, value: u64) -> String {
         "handles" | "component_handles" => {
             format!("it held more than {} handles", grouped(value))
         }
+        "journal_calls" => format!("it made more than {} calls that are kept", grouped(value)),
+        "journal_bytes" => format!("it was answered more than {}", size(value)),
         "host_call_bytes" => format!("it passed more than {} in one call", size(value)),
         _ => format!("it went over its limit {limit} of {value}"),
     }

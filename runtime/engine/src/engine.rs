@@ -66,6 +66,7 @@ impl Engine {
         let executors =
             Executors::new(options.allocation, ticker.clone(), options.compiled.clone())
                 .map_err(|error| failed(&error))?;
+        let compatibility = executors.compatibility().to_owned();
         let instances = match options.allocation {
             Allocation::Pooled { instances } => instances as usize,
             Allocation::OnDemand => Semaphore::MAX_PERMITS,
@@ -78,6 +79,7 @@ impl Engine {
                 ticker,
                 workspaces: Some(Arc::new(workspaces)),
                 blobs: options.blobs,
+                compatibility,
             },
             starts,
             instances: Semaphore::new(instances),

@@ -9,11 +9,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use errand_core::{ErrorCode, RunHost};
+use errand_core::{ErrorCode, Progress, RunHost};
 
 use crate::config::YIELD_FUEL;
 use crate::ended::Ended;
+use crate::stopwatch::{Pause, Stopwatch};
 
 /// The fuel of one run. Clones share it.
 #[derive(Clone)]
@@ -29,17 +31,23 @@ struct Gauge {
     waits: AtomicU32,
     /// Whether the next yield is the epoch's and tells nothing of fuel.
     epoch: AtomicBool,
+    /// How far an earlier run of the attempt came: up to there this one repeats it.
+    repeats_until: u64,
+    stopwatch: Stopwatch,
     host: Arc<dyn RunHost>,
 }
 
 impl FuelGauge {
-    pub(crate) fn new(limit: u64, host: Arc<dyn RunHost>) -> Self {
+    /// Makes the gauge of a run that goes on where an earlier one was.
+    pub(crate) fn new(limit: u64, host: Arc<dyn RunHost>, resume: &Progress) -> Self {
         Self(Arc::new(Gauge {
             limit,
             executed: AtomicU64::new(0),
             charged: AtomicU64::new(0),
             waits: AtomicU32::new(0),
             epoch: AtomicBool::new(false),
+            repeats_until: resume.fuel_used,
+            stopwatch: Stopwatch::after(Duration::from_millis(resume.ran_ms)),
             host,
         }))
     }
@@ -56,6 +64,31 @@ impl FuelGauge {
         WaitMark(self.clone())
     }
 
+    /// Stops the time of the attempt while the answer lives.
+    pub(crate) fn pause(&self) -> Pause {
+        self.0.stopwatch.pause()
+    }
+
+    /// Returns how long the attempt has run.
+    pub(crate) fn ran(&self) -> Duration {
+        self.0.stopwatch.elapsed()
+    }
+
+    /// Tells whether the run repeats what an earlier one did.
+    pub(crate) fn repeats(&self) -> bool {
+        self.used() < self.0.repeats_until
+    }
+
+    /// Takes note of how far the run is.
+    pub(crate) fn publish(&self) {
+        if !self.repeats() {
+            self.0.stopwatch.start();
+        }
+        let meter = self.0.host.meter();
+        meter.set_fuel_used(self.used());
+        meter.set_ran_ms(u64::try_from(self.ran().as_millis()).unwrap_or(u64::MAX));
+    }
+
     /// Marks that the guest is about to yield because the epoch advanced.
     pub(crate) fn epoch_yield(&self) {
         self.0.epoch.store(true, Ordering::Relaxed);
@@ -70,10 +103,6 @@ impl FuelGauge {
     fn used(&self) -> u64 {
         let charged = self.0.charged.load(Ordering::Relaxed);
         self.0.executed.load(Ordering::Relaxed).saturating_add(charged).min(self.0.limit)
-    }
-
-    fn publish(&self) {
-        self.0.host.meter().set_fuel_used(self.used());
     }
 
     fn check(&self) -> Result<(), Ended> {

@@ -17,11 +17,13 @@ mod epoch;
 mod executors;
 mod fuel;
 mod host;
+mod journal;
 mod keep;
 mod memory;
 mod run;
 mod start;
 mod state;
+mod stopwatch;
 pub mod typed;
 
 pub use admission::as_component;

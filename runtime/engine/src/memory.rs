@@ -24,6 +24,11 @@ impl MemoryBudget {
         Self { limit_bytes, used_bytes: 0 }
     }
 
+    /// Returns what memories and tables take.
+    pub(crate) fn used_bytes(&self) -> u64 {
+        self.used_bytes
+    }
+
     fn grow(&mut self, current: usize, desired: usize) -> wasmtime::Result<bool> {
         let used = self.used_bytes + (desired.saturating_sub(current)) as u64;
         if used > self.limit_bytes {

@@ -1,5 +1,6 @@
 //! What a guest's instance carries: the state behind every host call.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use errand_core::{Job, RunHost};
@@ -14,6 +15,7 @@ use crate::host::filesystem::Files;
 use crate::host::http::Denied;
 use crate::host::random::Chance;
 use crate::host::stdio::{Input, Stdio};
+use crate::journal::Journal;
 use crate::keep::{Destination, Kept};
 use crate::memory::MemoryBudget;
 
@@ -33,6 +35,11 @@ pub(crate) struct RunState {
     pub(crate) job: Arc<Job>,
     pub(crate) blobs: Destination,
     pub(crate) kept: Kept,
+    pub(crate) journal: Journal,
+    /// Deadlines of the timers that the guest holds, on its monotonic clock, by their pollables' numbers.
+    pub(crate) timers: HashMap<u32, u64>,
+    /// Whether the guest reads this process's standard input.
+    pub(crate) reads_terminal: bool,
 }
 
 /// What a program is started with.
@@ -61,8 +68,10 @@ impl RunState {
         stdio: Stdio,
         invocation: Invocation,
         blobs: Destination,
+        journal: Journal,
     ) -> Self {
         let mut builder = WasiCtxBuilder::new();
+        let reads_terminal = matches!(invocation.stdin, Input::Inherited(_));
         builder
             .args(&invocation.args)
             .envs(&invocation.env)
@@ -93,6 +102,9 @@ impl RunState {
             job,
             blobs,
             kept: Kept::default(),
+            journal,
+            timers: HashMap::new(),
+            reads_terminal,
         }
     }
 }

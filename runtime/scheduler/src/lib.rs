@@ -23,7 +23,7 @@ pub use service::{
     WorkerView, WorkspaceRequest, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
-pub use worker::{Scheduler, SchedulerConfig};
+pub use worker::{Scheduler, SchedulerConfig, WarmLimits};
 
 #[cfg(test)]
 mod tests;

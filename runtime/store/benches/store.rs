@@ -205,7 +205,7 @@ fn completed() -> EventBody {
 async fn append(store: &dyn Store, claimed: &Claimed, bodies: Vec<EventBody>) {
     let drafts = bodies.into_iter().map(draft).collect();
     let guard = Guard::Lease(claimed.epoch);
-    let append = Append { task: claimed.task.id, guard, drafts, attempt_start: None };
+    let append = Append::new(claimed.task.id, guard, drafts);
     store.append(append).await.expect("it is appended");
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Append, Artifact, BoxFuture, Claim, Claimed, Claims, CollectedBlobs, Digest, Doc, DocKind,
-    Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, ListQuery, Namespace, NewTask, Page,
-    QueueDepth, Store, StoreError, Submitted, Task, TaskId, UnixMillis, WorkerId,
+    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, CollectedBlobs, Digest, Doc,
+    DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListQuery,
+    Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId, UnixMillis,
+    WorkerId,
 };
 use serde_json::Value;
 
@@ -79,6 +80,8 @@ impl Store for Embedded {
         Box::pin(async move {
             let blobs = self.view.blobs.clone();
             let small = append.drafts.len() <= 16
+                && append.entries.len() <= 16
+                && append.entries.iter().all(entry_is_small)
                 && append.drafts.iter().all(|draft| body_is_small(&draft.body));
             let prepare = move || PreparedAppend::new(append, &*blobs);
             let prepared = if small { prepare() } else { off_thread(prepare).await }?;
@@ -133,6 +136,23 @@ impl Store for Embedded {
 
     fn claimable(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.writer.shared.work.raised())
+    }
+
+    fn take_due(&self, now: UnixMillis, max: usize) -> BoxFuture<'_, Result<Due, StoreError>> {
+        Box::pin(self.writer.execute(move |state, context| {
+            context.looked_for_due();
+            Ok(state.take_due(now, max))
+        }))
+    }
+
+    fn due_changed(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.writer.shared.due.raised())
+    }
+
+    fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
+        Box::pin(
+            self.read_much(move |view| crate::codec::journal::read(&*view.kv, &*view.blobs, id)),
+        )
     }
 
     fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>> {
@@ -216,6 +236,13 @@ fn is_small(event: &Event) -> bool {
     body_is_small(&event.body)
 }
 
+fn entry_is_small(entry: &JournalEntry) -> bool {
+    match &entry.answer {
+        Answer::Awaited { .. } => true,
+        Answer::Given(value) | Answer::Failed(value) => json_at_most(value, &mut { LARGE_BYTES }),
+    }
+}
+
 /// Tells whether a body is certainly small.
 fn body_is_small(body: &errand_core::EventBody) -> bool {
     use errand_core::EventBody as E;
@@ -272,6 +299,15 @@ macro_rules! delegate_store {
             fn claimable(&self) -> errand_core::BoxFuture<'_, ()> {
                 self.embedded.claimable()
             }
+            delegate_store!(@ take_due(
+                now: errand_core::UnixMillis, max: usize
+            ) -> errand_core::Due);
+            fn due_changed(&self) -> errand_core::BoxFuture<'_, ()> {
+                self.embedded.due_changed()
+            }
+            delegate_store!(@ journal(
+                id: errand_core::TaskId
+            ) -> Vec<errand_core::JournalEntry>);
             delegate_store!(@ task(id: errand_core::TaskId) -> Option<errand_core::Task>);
             delegate_store!(@ events(
                 id: errand_core::TaskId, after: u64, limit: usize

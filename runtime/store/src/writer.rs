@@ -69,12 +69,18 @@ type Command = Box<dyn FnOnce(&mut State, &mut Context<'_>) -> Answer + Send>;
 pub(crate) struct Context<'a> {
     log: &'a mut dyn Log,
     work: &'a WorkSignal,
+    due: &'a WorkSignal,
 }
 
 impl Context<'_> {
     /// Refuses new work where there is no room for it.
     pub(crate) fn check_room(&mut self) -> Result<(), StoreError> {
         if self.log.has_room() { Ok(()) } else { Err(StoreError::NoSpace) }
+    }
+
+    /// Says that whoever looks for due tasks has seen all that came.
+    pub(crate) fn looked_for_due(&mut self) {
+        self.due.lower();
     }
 
     /// Says that a claim has seen all that came, unless something is left.
@@ -139,6 +145,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) watchers: Watchers,
     pub(crate) work: WorkSignal,
+    /// Whether a waiting task is due earlier than was said.
+    pub(crate) due: WorkSignal,
 }
 
 impl Writer {
@@ -151,6 +159,7 @@ impl Writer {
         let (commands, inbox) = mpsc::channel(COMMANDS_MAX);
         let shared = Arc::new(Shared::default());
         shared.work.raise();
+        shared.due.raise();
         let thread = Thread { state, kv, log, inbox, shared: shared.clone() };
         std::thread::Builder::new()
             .name("store-writer".into())
@@ -236,7 +245,11 @@ impl Thread {
         while let Some(message) = next {
             match message {
                 Message::Execute(command) => {
-                    let mut context = Context { log: &mut *self.log, work: &self.shared.work };
+                    let mut context = Context {
+                        log: &mut *self.log,
+                        work: &self.shared.work,
+                        due: &self.shared.due,
+                    };
                     answers.push(command(&mut self.state, &mut context));
                 }
                 Message::Close(sender) => {
@@ -261,6 +274,9 @@ impl Thread {
         if group.work_came {
             self.shared.work.raise();
         }
+        if group.due_changed {
+            self.shared.due.raise();
+        }
         Ok(())
     }
 
@@ -268,6 +284,7 @@ impl Thread {
         self.shared.health.end(error);
         self.shared.watchers.all_changed();
         self.shared.work.release();
+        self.shared.due.release();
         // Whoever is still in line is answered by the senders' being dropped.
         self.inbox.close();
         while self.inbox.try_recv().is_ok() {}

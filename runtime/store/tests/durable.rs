@@ -55,8 +55,7 @@ fn wal_files(dir: &Path, prefix: &str) -> Vec<PathBuf> {
 async fn fill(store: &SledStore) -> Vec<Task> {
     let (running, _) = run(store, submission()).await;
     let (waiting, epoch) = run(store, submission()).await;
-    let body = EventBody::Waiting { waiting_for: WaitingFor::Timer, until: None };
-    let waiting = append(store, waiting.id, Guard::Lease(epoch), vec![body]).await.unwrap();
+    let waiting = wait(store, waiting.id, epoch).await;
     let (done, epoch) = run(store, submission()).await;
     let body = completed(json!("x".repeat(100_000)));
     let done = append(store, done.id, Guard::Lease(epoch), vec![line("a"), body]).await.unwrap();
@@ -66,6 +65,39 @@ async fn fill(store: &SledStore) -> Vec<Task> {
     let urgent = submit(store, urgent).await;
     store.put_doc(DocKind::Token, "t".into(), None, Some(json!(1))).await.unwrap();
     vec![running, waiting, done, queued, urgent]
+}
+
+/// Has a task wait, after a call that was answered.
+async fn wait(store: &SledStore, id: TaskId, epoch: Epoch) -> Task {
+    let body = EventBody::Waiting { waiting_for: WaitingFor::Timer, until: Some(at(60_000)) };
+    let append = Append {
+        attempt_start: Some(AttemptStart {
+            seed: Seed([7; 32]),
+            base_time: at(1_000),
+            engine: "engine".into(),
+            said: LogOffsets::default(),
+        }),
+        entries: journal(),
+        ..Append::new(id, Guard::Lease(epoch), vec![draft(line("b")), draft(body)])
+    };
+    store.append(append).await.unwrap()
+}
+
+/// The journal of the task that waits.
+fn journal() -> Vec<JournalEntry> {
+    let entry = |ordinal, answer| JournalEntry {
+        ordinal,
+        call: "sleep".into(),
+        arguments: "[1000]".into(),
+        at: at(2_000),
+        answer,
+        said: LogOffsets::default(),
+    };
+    let answers = [
+        Answer::Given(json!("x".repeat(100_000))),
+        Answer::Awaited { until: Some(at(60_000)) },
+    ];
+    (1..).zip(answers).map(|(ordinal, answer)| entry(ordinal, answer)).collect()
 }
 
 async fn check(store: &SledStore, tasks: &[Task]) {
@@ -245,6 +277,8 @@ async fn a_store_of_format_1_is_read() {
     assert_eq!(expected.len(), 5);
     check(&store, &expected).await;
     assert_eq!(claim(&store, 9, 0).await.items.len(), 2);
+    assert_eq!(store.journal(expected[1].id).await.unwrap(), journal());
+    assert_eq!(store.take_due(at(60_000), 9).await.unwrap().items, [expected[1].id]);
 }
 
 fn fixture() -> PathBuf {

@@ -141,7 +141,7 @@ async fn append(store: &SledStore, task: TaskId, guard: Guard, bodies: Vec<Event
     let by = Principal::new("worker").expect("valid");
     let draft = |body| Draft { at: UnixMillis(2), by: by.clone(), progress: None, body };
     let drafts = bodies.into_iter().map(draft).collect();
-    let append = Append { task, guard, drafts, attempt_start: None };
+    let append = Append::new(task, guard, drafts);
     let task = store.append(append).await.expect("it is stored");
     say(&format!("appended {} {}", task.id, task.version));
     task
@@ -202,7 +202,7 @@ fn started(run: u32) -> EventBody {
 
 fn log(text: &str) -> EventBody {
     let (stream, level) = (Stream::Stdout, Level::Info);
-    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into() })
+    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length_bytes: None })
 }
 
 fn join(ids: impl Iterator<Item = TaskId>) -> String {

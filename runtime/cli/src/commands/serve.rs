@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::cli::GlobalArgs;
 use crate::errors::{Exit, Result};
 use crate::serve::{self, Retention};
+use crate::units;
 
 /// Runs the server with its workers and its own store
 ///
@@ -33,6 +34,13 @@ pub(crate) struct ServeArgs {
     /// Seconds that running tasks get when the server stops [default: 30]
     #[arg(long, value_name = "SECONDS", env = "ERRAND_DRAIN")]
     pub(crate) drain: Option<u64>,
+    /// Memory that waiting tasks may keep, so that they go on at once; past it they are dropped from
+    /// memory and repeated when they go on [default: 256MiB]
+    #[arg(long, value_name = "SIZE", env = "ERRAND_WARM_MEMORY", value_parser = units::parse_size)]
+    pub(crate) warm_memory: Option<u64>,
+    /// Seconds that a waiting task may stay in memory at most [default: 60]
+    #[arg(long, value_name = "SECONDS", env = "ERRAND_WARM")]
+    pub(crate) warm: Option<u64>,
     /// How long ended tasks are kept, as in `12h`; or `never` to keep all [default: 30d]
     #[arg(long, value_name = "DURATION", env = "ERRAND_RETENTION")]
     pub(crate) retention: Option<Retention>,

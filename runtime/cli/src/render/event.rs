@@ -36,11 +36,24 @@ fn summary(event: &Event) -> String {
     let number = |name: &str| data.get(name).and_then(Value::as_u64).unwrap_or_default();
     match event.kind.as_str() {
         "submitted" => format!("{} by {}", short_executor(text("executor")), event.by),
-        "started" => format!("attempt {} on {}", event.attempt, text("worker")),
+        "started" => match number("run") {
+            run if run > u64::from(event.attempt) => {
+                format!("attempt {}, run {run} on {}", event.attempt, text("worker"))
+            }
+            _ => format!("attempt {} on {}", event.attempt, text("worker")),
+        },
         "log" => format!("{} │ {}", text("stream"), text("text").trim_end_matches('\n'))
             .replace('\n', &format!("\n{} │ ", text("stream"))),
         "emitted" => format!("{} {}", text("kind"), data.get("data").unwrap_or(&Value::Null)),
-        "waiting" => format!("for {}", text("waiting_for")),
+        "waiting" => match data.get("until").and_then(Value::as_str) {
+            Some(until) => format!("for {} until {until}", text("waiting_for")),
+            None => format!("for {}", text("waiting_for")),
+        },
+        "resumed" => match data.get("warm").and_then(Value::as_bool) {
+            Some(true) => "in memory".to_owned(),
+            _ => "in another run".to_owned(),
+        },
+        "timer_fired" => format!("of call {}", number("ordinal")),
         "interrupted" => text("reason").to_owned(),
         "approval_requested" => text("title").to_owned(),
         "approval_decided" => format!("{} by {}", text("verdict"), event.by),

@@ -6,7 +6,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{BoxFuture, EventBody, Level, Meter, RunHost, Status, Stopped, Stream};
+use errand_core::{
+    BoxFuture, Clock, EventBody, JournalEntry, Level, Meter, RunHost, Status, Stopped, Stream,
+    UnixMillis, Wait,
+};
+use errand_scheduler::WallClock;
 
 use crate::client::Progress;
 use crate::errors::CommandError;
@@ -114,9 +118,35 @@ impl RunHost for Terminal {
         Box::pin(std::future::ready(self.put(stream, &bytes)))
     }
 
-    fn record(&self, _: EventBody) -> BoxFuture<'_, Result<(), Stopped>> {
-        // Nobody reads the log of a local run.
+    fn now(&self) -> UnixMillis {
+        WallClock.now()
+    }
+
+    fn record(
+        &self,
+        _: Vec<EventBody>,
+        _: Option<JournalEntry>,
+    ) -> BoxFuture<'_, Result<(), Stopped>> {
+        // Nobody reads the log of a local run, or repeats it.
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(async move {
+            match wait.until {
+                Some(until) => {
+                    let left = Duration::from_millis(until.since_ms(self.now()));
+                    tokio::time::sleep(left).await;
+                    Ok(())
+                }
+                // Nobody would end it.
+                None => Err(Stopped),
+            }
+        })
     }
 }
 

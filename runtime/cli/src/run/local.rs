@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job, Limits,
-    Namespace, Outcome, Runner, Seed, TaskId, UnixMillis, WorkspaceSource,
+    AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job,
+    Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId, WorkspaceSource,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
+use errand_scheduler::WallClock;
 use errand_workspace::Scan;
 use serde_json::{Value, json};
 
@@ -73,7 +74,14 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         captured: None,
         limits,
         artifacts: Vec::new(),
-        start: AttemptStart { seed: Seed(rand::random()), base_time: now() },
+        start: AttemptStart {
+            seed: Seed(rand::random()),
+            base_time: WallClock.now(),
+            engine: String::new(),
+            said: LogOffsets::default(),
+        },
+        journal: Vec::new(),
+        resume: Progress::default(),
         parent_id: None,
         context_id: None,
     };
@@ -296,10 +304,4 @@ impl RunArgs {
             })
             .collect()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a local run starts at the present moment")]
-fn now() -> UnixMillis {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    UnixMillis(since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
 }

@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use errand_scheduler::WarmLimits;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::cli::GlobalArgs;
@@ -16,6 +18,7 @@ use crate::commands::serve::{LogFormat, ServeArgs};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
 use crate::files;
+use crate::units;
 
 use super::retention::Retention;
 
@@ -34,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) listen: String,
     pub(crate) slots: usize,
     pub(crate) drain: Duration,
+    /// What may wait in memory.
+    pub(crate) warm: WarmLimits,
     pub(crate) retention: Retention,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) behind_proxy: bool,
@@ -59,6 +64,9 @@ struct ConfigFile {
     data: Option<PathBuf>,
     slots: Option<Slots>,
     drain: Option<u64>,
+    #[serde(deserialize_with = "size")]
+    warm_memory: Option<u64>,
+    warm: Option<u64>,
     retention: Option<Retention>,
     tls_cert: Option<Spanned<PathBuf>>,
     tls_key: Option<Spanned<PathBuf>>,
@@ -142,7 +150,15 @@ impl Settings {
             (None, None) => None,
             _ => return Err(CommandError::usage("`tls-cert` and `tls-key` go together")),
         };
+        let mut warm = WarmLimits::default();
+        if let Some(bytes) = args.warm_memory.or(file.warm_memory) {
+            warm.memory_bytes = bytes;
+        }
+        if let Some(seconds) = args.warm.or(file.warm) {
+            warm.wait_ms = seconds.saturating_mul(1_000);
+        }
         let settings = Self {
+            warm,
             data: DataDir::at(globals.data_dir().or(file.data.as_deref()))?,
             listen: match (args.listen, file.listen) {
                 (Some(listen), _) | (None, Some(Listen(listen))) => listen,
@@ -218,6 +234,12 @@ impl ConfigFile {
     }
 }
 
+/// Reads a size as the command line does.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<u64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    units::parse_size(&text).map(Some).map_err(D::Error::custom)
+}
+
 /// Writes where a byte of a text is: `:LINE:COLUMN`, both from 1, columns in characters.
 fn place(text: &str, byte: usize) -> String {
     let before = text.get(..byte).unwrap_or(text);
@@ -244,13 +266,14 @@ mod tests {
     #[test]
     fn the_command_line_comes_before_the_file_and_the_file_before_the_default() {
         let args = ServeArgs { slots: Some(3), ..ServeArgs::default() };
-        let file = "slots = 5\ndrain = 7\nlisten = '127.0.0.1:1'\npublic-host = ['a', 'b']\nallow-dir = ['/srv']\nlog-format = 'json'";
+        let file = "slots = 5\ndrain = 7\nlisten = '127.0.0.1:1'\npublic-host = ['a', 'b']\nallow-dir = ['/srv']\nlog-format = 'json'\nwarm-memory = '64MiB'\nwarm = 5";
         let settings = settings(args, file).expect("all of it is right");
         assert_eq!((settings.slots, settings.drain), (3, Duration::from_secs(7)));
         assert_eq!(settings.listen, "127.0.0.1:1");
         assert_eq!(settings.public_hosts, ["a", "b"]);
         assert_eq!(settings.allow_dirs, [PathBuf::from("/srv")]);
         assert_eq!(settings.log_format, LogFormat::Json);
+        assert_eq!((settings.warm.memory_bytes, settings.warm.wait_ms), (64 << 20, 5_000));
         assert_eq!(settings.log, "info");
         assert!(!settings.behind_proxy);
     }
@@ -262,6 +285,8 @@ mod tests {
         assert!(message.starts_with("errand.toml:3:3: unknown field `slot`"), "{message}");
         let (_, message) = refusal("drain = \"soon\"\n");
         assert_eq!(message, "errand.toml:1:9: invalid type: string \"soon\", expected u64");
+        let (_, message) = refusal("slots = 1\nwarm-memory = 'much'\n");
+        assert!(message.starts_with("errand.toml:2:15: not a size"), "{message}");
         let (_, message) = refusal("listen = \n");
         assert!(message.starts_with("errand.toml:1:"), "{message}");
         for (file, told) in [

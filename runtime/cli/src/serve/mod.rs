@@ -119,7 +119,12 @@ fn scheduler_config(settings: &Settings) -> Result<SchedulerConfig> {
     let worker =
         WorkerId::new(&format!("local-{}", std::process::id())).context("name the worker")?;
     let drain_ms = u64::try_from(settings.drain.as_millis()).unwrap_or(u64::MAX);
-    Ok(SchedulerConfig { slots: settings.slots, drain_ms, ..SchedulerConfig::new(worker) })
+    Ok(SchedulerConfig {
+        slots: settings.slots,
+        drain_ms,
+        warm: settings.warm,
+        ..SchedulerConfig::new(worker)
+    })
 }
 
 fn store_failed(error: &errand_core::StoreError) -> CommandError {

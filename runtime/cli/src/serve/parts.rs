@@ -24,7 +24,9 @@ impl Parts {
         let allowed = allowed::open(&settings.allow_dirs, &settings.data)?;
         let store = Arc::new(open_store(&settings.data)?);
         let blobs = Arc::new(store.blobs().clone());
-        let instances = u32::try_from(settings.slots).context("count the slots")?;
+        // Those that wait in memory are beside those that compute.
+        let instances = settings.slots + settings.warm.instances;
+        let instances = u32::try_from(instances).context("count the slots")?;
         let engine = Engine::new(EngineOptions {
             allocation: Allocation::Pooled { instances },
             compiled: settings.data.compiled(),

@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AttemptStart, BoxFuture, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorName,
-    ExecutorProfile, ExecutorRef, FunctionProfile, Job, Level, Limits, Meter, Namespace, Outcome,
-    RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, FunctionProfile, Job, JournalEntry, Level, Limits, LogOffsets,
+    Meter, Namespace, Outcome, Progress, RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
+    WorkspaceSource,
 };
 use serde_json::{Value, json};
 use wasmtime::component::Component;
@@ -25,6 +26,7 @@ use crate::fuel::{FuelGauge, Metered};
 use crate::host;
 use crate::host::filesystem::{Files, Start};
 use crate::host::stdio::{Input, Stdio};
+use crate::journal::Journal;
 use crate::run::prepare as prepare_store;
 use crate::state::{Invocation, RunState};
 use crate::typed::{self, Export};
@@ -229,16 +231,32 @@ fn describing_store(
         captured: None,
         limits,
         artifacts: Vec::new(),
-        start: AttemptStart { seed: Seed([0; 32]), base_time: UnixMillis(0) },
+        start: AttemptStart {
+            seed: Seed([0; 32]),
+            base_time: UnixMillis(0),
+            engine: String::new(),
+            said: LogOffsets::default(),
+        },
         parent_id: None,
         context_id: None,
+        journal: Vec::new(),
+        resume: Progress::default(),
     });
-    let fuel = FuelGauge::new(limits.fuel, host.clone());
+    let fuel = FuelGauge::new(limits.fuel, host.clone(), &job.resume);
     let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
     let start = Start { name: String::new(), made: None, seeds: Vec::new() };
     let files = Files::new(None, start, 0, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
-    let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
+    let state = RunState::new(
+        job,
+        host,
+        files,
+        fuel,
+        stdio,
+        invocation,
+        None,
+        Journal::new(Vec::new(), None),
+    );
     prepare_store(engine, state)
 }
 
@@ -255,7 +273,23 @@ impl RunHost for Nobody {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn record(&self, _: EventBody) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn now(&self) -> UnixMillis {
+        UnixMillis(0)
+    }
+
+    fn record(
+        &self,
+        _: Vec<EventBody>,
+        _: Option<JournalEntry>,
+    ) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Err(Stopped)))
+    }
+
+    fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn wait(&self, _: Wait) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(std::future::ready(Err(Stopped)))
     }
 }

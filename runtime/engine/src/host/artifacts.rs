@@ -1,10 +1,12 @@
 //! `errand:task/artifacts`: files that are kept beyond the task's end.
 
-use errand_core::EventBody;
+use errand_core::{Artifact, EventBody, JournalEntry};
+use serde_json::{Value, json};
 
 use crate::bindings::errand::task::artifacts::{Description, Host};
 use crate::bindings::errand::task::types::Error;
 use crate::ended::Ended;
+use crate::journal::{Call, journaled};
 use crate::keep::{self, KeepError};
 use crate::state::RunState;
 
@@ -38,20 +40,55 @@ impl Host for RunState {
         if let Some(refused) = self.kept.refuses(size_bytes, self.job.limits.workspace_bytes) {
             return Ok(Err(Error::Limit(refused)));
         }
-        let _waiting = self.fuel.waiting();
-        match keep::keep(&self.blobs, workspace, path, media_type, text).await {
-            Ok(artifact) => {
-                self.fuel.charge_bytes(artifact.size_bytes)?;
+        self.fuel.charge_bytes(size_bytes)?;
+        let path = path.to_owned();
+        let not_found = Error::NotFound(format!("there is no file {path}"));
+        let (published, _) = journaled(self, &Publish { path, media_type, text }).await?;
+        Ok(match published {
+            Some(artifact) => {
                 self.kept.add(&artifact);
-                let published = EventBody::ArtifactPublished(artifact);
-                self.host.record(published).await.map_err(Ended::from)?;
-                Ok(Ok(()))
+                Ok(())
             }
-            Err(KeepError::NotFound) => {
-                Ok(Err(Error::NotFound(format!("there is no file {path}"))))
-            }
-            Err(KeepError::Host(message)) => Err(Ended::Host(message).into()),
+            None => Err(not_found),
+        })
+    }
+}
+
+/// Keeps a file. Journaled, so that it is said once; a repeated run keeps nothing again.
+pub(crate) struct Publish {
+    pub(crate) path: String,
+    pub(crate) media_type: Option<String>,
+    pub(crate) text: Option<String>,
+}
+
+impl Publish {
+    /// Keeps the file now; nothing where it is not one.
+    pub(crate) async fn keep(&self, state: &mut RunState) -> Result<Option<Artifact>, Ended> {
+        let Some(workspace) = state.files.workspace() else { return Ok(None) };
+        let (media_type, text) = (self.media_type.clone(), self.text.clone());
+        match keep::keep(&state.blobs, workspace, &self.path, media_type, text).await {
+            Ok(artifact) => Ok(Some(artifact)),
+            Err(KeepError::NotFound) => Ok(None),
+            Err(KeepError::Host(message)) => Err(Ended::Host(message)),
         }
+    }
+}
+
+impl Call for Publish {
+    const NAME: &'static str = "publish";
+    type Answer = Option<Artifact>;
+
+    fn arguments(&self) -> Value {
+        json!([self.path, self.media_type, self.text])
+    }
+
+    async fn perform(&self, state: &mut RunState, _: &JournalEntry) -> Result<Self::Answer, Ended> {
+        let _waiting = state.fuel.waiting();
+        self.keep(state).await
+    }
+
+    fn events(&self, published: &Self::Answer) -> Vec<EventBody> {
+        published.iter().cloned().map(EventBody::ArtifactPublished).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! `wasi:clocks`: both clocks follow executed fuel; waiting for one takes real time.
+//! `wasi:clocks`: both clocks follow executed fuel, and are moved forward at answers.
 
 use std::time::Duration;
 
@@ -35,40 +35,56 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     monotonic.func_wrap("resolution", |_: StoreContextMut<'_, RunState>, (): ()| Ok((1_u64,)))?;
     monotonic.func_wrap(
         "subscribe-instant",
-        |store: StoreContextMut<'_, RunState>, (when,): (u64,)| {
-            let wait_ns = when.saturating_sub(now(&store)?);
-            Ok((timer(store, wait_ns)?,))
-        },
+        |store: StoreContextMut<'_, RunState>, (when,): (u64,)| Ok((timer(store, when)?,)),
     )?;
     monotonic.func_wrap(
         "subscribe-duration",
-        |store: StoreContextMut<'_, RunState>, (wait_ns,): (u64,)| Ok((timer(store, wait_ns)?,)),
+        |store: StoreContextMut<'_, RunState>, (wait_ns,): (u64,)| {
+            let deadline_ns = now(&store)?.saturating_add(wait_ns);
+            Ok((timer(store, deadline_ns)?,))
+        },
     )?;
     Ok(())
 }
 
 /// The fuel that the guest has executed, exact in a host call.
-fn executed(store: &StoreContextMut<'_, RunState>) -> wasmtime::Result<u64> {
+pub(super) fn executed(store: &StoreContextMut<'_, RunState>) -> wasmtime::Result<u64> {
     Ok(store.data().job.limits.fuel.saturating_sub(store.get_fuel()?))
 }
 
-fn now(store: &StoreContextMut<'_, RunState>) -> wasmtime::Result<u64> {
+/// The monotonic clock.
+pub(super) fn now(store: &StoreContextMut<'_, RunState>) -> wasmtime::Result<u64> {
     Ok(store.data().clock.monotonic_ns(executed(store)?))
 }
 
 fn timer(
     mut store: StoreContextMut<'_, RunState>,
-    wait_ns: u64,
+    deadline_ns: u64,
 ) -> wasmtime::Result<Resource<DynPollable>> {
+    let (executed, now_ns) = (executed(&store)?, now(&store)?);
     let state = store.data_mut();
-    let timer = Timer { left_ns: wait_ns, clock: state.clock.clone(), fuel: state.fuel.clone() };
+    let timer = Timer {
+        left_ns: deadline_ns.saturating_sub(now_ns),
+        deadline_ns,
+        executed,
+        clock: state.clock.clone(),
+        fuel: state.fuel.clone(),
+    };
     let timer = state.table.push(timer)?;
-    subscribe(&mut state.table, timer)
+    let pollable = subscribe(&mut state.table, timer)?;
+    state.timers.insert(pollable.rep(), deadline_ns);
+    Ok(pollable)
 }
 
-/// A moment to wait for. Ready once that time has passed in a wait; the clocks then show it.
+/// A moment to wait for.
+///
+/// It is waited for by its deadline alone ([`super::poll`]); only a local run that waits for this
+/// process's standard input at the same time waits here, in real time.
 struct Timer {
     left_ns: u64,
+    deadline_ns: u64,
+    /// Fuel executed when the timer was made.
+    executed: u64,
     clock: VirtualClock,
     fuel: FuelGauge,
 }
@@ -77,13 +93,8 @@ struct Timer {
 impl Pollable for Timer {
     async fn ready(&mut self) {
         let _waiting = self.fuel.waiting();
-        if self.left_ns == 0 {
-            // A guest that polls in a circle must let others run.
-            tokio::task::yield_now().await;
-            return;
-        }
         tokio::time::sleep(Duration::from_nanos(self.left_ns)).await;
-        self.clock.advance_ns(self.left_ns);
+        self.clock.advance_to_ns(self.deadline_ns, self.executed);
         self.left_ns = 0;
     }
 }

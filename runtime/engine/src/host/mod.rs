@@ -3,13 +3,14 @@
 //! What later versions bring answers `unsupported`, so that a plugin built today still loads then.
 
 mod approval;
-mod artifacts;
+pub(crate) mod artifacts;
 mod checkpoint;
 mod children;
 mod clocks;
 mod context;
 pub(crate) mod filesystem;
 pub(crate) mod http;
+mod poll;
 mod progress;
 pub(crate) mod random;
 mod signals;
@@ -17,6 +18,7 @@ pub(crate) mod stdio;
 mod timers;
 mod waiting;
 
+use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::errand::task;
@@ -38,6 +40,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     // quota.
     linker.allow_shadowing(true);
     clocks::add_to_linker(&mut linker)?;
+    poll::add_to_linker(&mut linker)?;
     random::add_to_linker(&mut linker)?;
     filesystem::add_to_linker(&mut linker)?;
     http::add_to_linker(&mut linker)?;
@@ -47,7 +50,7 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
     task::progress::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::approval::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::children::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    task::timers::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    timers::add_to_linker(&mut linker)?;
     task::signals::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::waiting::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::checkpoint::add_to_linker::<_, Host>(&mut linker, |state| state)?;
@@ -57,6 +60,11 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
 }
 
 impl task::types::Host for RunState {}
+
+/// Lends a store for a call in between.
+fn reborrow<'a>(store: &'a mut StoreContextMut<'_, RunState>) -> StoreContextMut<'a, RunState> {
+    wasmtime::AsContextMut::as_context_mut(store)
+}
 
 /// What a call answers that this version does not implement yet.
 fn unsupported<T>(what: &str) -> wasmtime::Result<Result<T, task::types::Error>> {

@@ -1,19 +1,19 @@
 //! `errand:task/progress`: what a task tells those who watch it.
 
 use bytes::Bytes;
-use errand_core::{EventBody, Level, Stream};
+use errand_core::{EventBody, JournalEntry, Level, Stream};
+use serde_json::{Value, json};
 
 use crate::bindings::errand::task::progress::Host;
 use crate::bindings::errand::task::types;
 use crate::ended::Ended;
+use crate::journal::{Call, journaled};
 use crate::state::RunState;
 
 /// A message longer than this is cut: it is one line for a person.
 const MESSAGE_CHARS: usize = 512;
 /// Data of one emitted event, in bytes.
 const EMIT_BYTES: usize = 64 << 10;
-/// What an emitted event is charged for, in fuel.
-const EMIT_FUEL: u64 = 1_024;
 /// What an event takes beside its kind and data.
 const EVENT_BYTES: u64 = 64;
 
@@ -25,7 +25,10 @@ impl Host for RunState {
         message: Option<String>,
     ) -> wasmtime::Result<()> {
         let message = message.map(|text| text.chars().take(MESSAGE_CHARS).collect());
-        self.host.meter().report(done, total, message);
+        // What it reported there was seen before.
+        if !self.fuel.repeats() {
+            self.host.meter().report(done, total, message);
+        }
         Ok(())
     }
 
@@ -69,10 +72,31 @@ impl Host for RunState {
             }
         };
         // What it emits is kept as what it prints is, and bounded with it.
-        self.fuel.charge_bytes(EMIT_FUEL)?;
         self.stdio.count(EVENT_BYTES + bytes)?;
-        let _waiting = self.fuel.waiting();
-        self.host.record(EventBody::Emitted { kind, data }).await.map_err(Ended::from)?;
+        journaled(self, &Emit { kind, data }).await?;
         Ok(Ok(()))
+    }
+}
+
+/// An event of the guest's own. Journaled, so that it is said once.
+struct Emit {
+    kind: String,
+    data: Value,
+}
+
+impl Call for Emit {
+    const NAME: &'static str = "emit";
+    type Answer = ();
+
+    fn arguments(&self) -> Value {
+        json!([self.kind, self.data])
+    }
+
+    async fn perform(&self, _: &mut RunState, _: &JournalEntry) -> Result<(), Ended> {
+        Ok(())
+    }
+
+    fn events(&self, (): &()) -> Vec<EventBody> {
+        vec![EventBody::Emitted { kind: self.kind.clone(), data: self.data.clone() }]
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{ErrorCode, Failure, Job, Outcome, RunHost};
+use errand_core::{ErrorCode, EventBody, Failure, Job, Outcome, RunHost};
 use errand_workspace::{Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -18,9 +18,11 @@ use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
+use crate::host::artifacts::Publish;
 use crate::host::filesystem::{Files, SeedFile, Start};
 use crate::host::stdio::{Input, Stdio};
-use crate::keep::{self, Destination, KeepError};
+use crate::journal::{Journal, journaled};
+use crate::keep::{self, Destination};
 use crate::start;
 use crate::state::{Invocation, RunState};
 
@@ -29,6 +31,8 @@ pub(crate) struct Surroundings {
     pub(crate) ticker: Ticker,
     pub(crate) workspaces: Option<Arc<Workspaces>>,
     pub(crate) blobs: Destination,
+    /// What names the engine, and its costs of fuel.
+    pub(crate) compatibility: String,
 }
 
 /// What a run on a person's own machine adds to its job.
@@ -55,7 +59,7 @@ pub(crate) async fn run(
 ) -> Outcome {
     let _ticking = around.ticker.ticking();
     let job = Arc::new(job);
-    let fuel = FuelGauge::new(job.limits.fuel, host.clone());
+    let fuel = FuelGauge::new(job.limits.fuel, host.clone(), &job.resume);
     let stdin = match local.inherit_stdin {
         true => Input::Inherited(fuel.clone()),
         false => Input::Bytes(Bytes::new()),
@@ -168,6 +172,10 @@ impl Run {
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
         let limit_bytes = job.limits.workspace_bytes;
         let files = Files::new(around.workspaces.clone(), start, limit_bytes, fuel.clone())?;
+        let other_engine = (job.start.engine != around.compatibility)
+            .then(|| job.start.engine.clone())
+            .filter(|engine| !engine.is_empty());
+        let journal = Journal::new(job.journal.clone(), other_engine);
         let state = RunState::new(
             job.clone(),
             host,
@@ -176,6 +184,7 @@ impl Run {
             stdio.clone(),
             invocation,
             around.blobs.clone(),
+            journal,
         );
         let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
         Ok(Self { store, job, fuel, stdio })
@@ -187,15 +196,17 @@ impl Run {
         ends_process: bool,
     ) -> Outcome {
         let limits = self.job.limits;
-        let timeout = Duration::from_millis(limits.timeout_ms);
+        self.fuel.publish();
         let call = Metered::new(call(&mut self.store), self.fuel.clone());
-        let ended = tokio::time::timeout(timeout, call).await;
+        let ended = within(Duration::from_millis(limits.timeout_ms), &self.fuel, call).await;
+        // What the clock on the wall ended, another run would not end at the same call.
+        let repeatable = ended.is_some();
         let outcome = match ended {
-            Err(_) => {
+            None => {
                 // The store was left in the middle of the guest: its fuel is what the gauge says.
                 Ended::bound(ErrorCode::Timeout, "timeout_ms", limits.timeout_ms).into_outcome()
             }
-            Ok(result) => {
+            Some(result) => {
                 if let Ok(left) = self.store.get_fuel() {
                     self.fuel.set_executed(limits.fuel.saturating_sub(left));
                 }
@@ -209,8 +220,13 @@ impl Run {
         if let Err(ended) = self.stdio.flush().await {
             return ended.into_outcome();
         }
-        let outcome = match self.keep_artifacts().await {
-            Ok(()) => outcome,
+        let state = self.store.data_mut();
+        let outcome = match keep_artifacts(state, repeatable).await {
+            Ok(()) if !repeatable || is_of_this_side(&outcome) => outcome,
+            Ok(()) => match state.journal.finish() {
+                Ok(()) => outcome,
+                Err(ended) => ended.into_outcome(),
+            },
             Err(ended) => ended.into_outcome(),
         };
         if ends_process {
@@ -219,30 +235,59 @@ impl Run {
         }
         outcome
     }
+}
 
-    /// Keeps what the request's globs name, whatever the outcome: a report of a failure is wanted too.
-    async fn keep_artifacts(&mut self) -> Result<(), Ended> {
-        let RunState { files, kept, blobs, host, .. } = self.store.data_mut();
-        let Some(workspace) = files.workspace() else { return Ok(()) };
-        if self.job.artifacts.is_empty() {
-            return Ok(());
+/// Drives a call until the attempt has run too long; nothing then.
+async fn within<T>(
+    timeout: Duration,
+    fuel: &FuelGauge,
+    call: impl Future<Output = T>,
+) -> Option<T> {
+    let mut call = std::pin::pin!(call);
+    loop {
+        let left = timeout.saturating_sub(fuel.ran());
+        if left.is_zero() {
+            return None;
         }
-        let host_error = |error: &dyn std::fmt::Display| Ended::Host(error.to_string());
-        let globs = Globs::new(&self.job.artifacts).map_err(|error| host_error(&error))?;
-        let found = workspace.find(&globs).map_err(|error| host_error(&error))?;
-        for file in found.into_iter().take(keep::MAX_ARTIFACTS) {
-            if kept.has(&file.path) {
-                continue;
-            }
-            match keep::keep(blobs, workspace, &file.path, None, None).await {
-                Ok(artifact) => {
-                    let published = errand_core::EventBody::ArtifactPublished(artifact);
-                    host.record(published).await?;
-                }
-                Err(KeepError::NotFound) => {}
-                Err(KeepError::Host(message)) => return Err(Ended::Host(message)),
-            }
+        tokio::select! {
+            biased;
+            ended = &mut call => return Some(ended),
+            // Waits and repetitions do not count: then there is time left.
+            () = tokio::time::sleep(left) => {}
         }
-        Ok(())
     }
+}
+
+/// Tells whether a run ended for a reason that is not its guest's: another one would not end there.
+fn is_of_this_side(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Interrupted(_) => true,
+        Outcome::Failed(failure) => {
+            matches!(failure.code, ErrorCode::Internal | ErrorCode::Nondeterminism)
+        }
+        Outcome::Completed(_) => false,
+    }
+}
+
+/// Keeps what the request's globs name, whatever the outcome: a report of a failure is wanted too.
+async fn keep_artifacts(state: &mut RunState, repeatable: bool) -> Result<(), Ended> {
+    let globs = &state.job.artifacts;
+    let Some(workspace) = state.files.workspace().filter(|_| !globs.is_empty()) else {
+        return Ok(());
+    };
+    let host_error = |error: &dyn std::fmt::Display| Ended::Host(error.to_string());
+    let globs = Globs::new(globs).map_err(|error| host_error(&error))?;
+    let found = workspace.find(&globs).map_err(|error| host_error(&error))?;
+    for file in found.into_iter().take(keep::MAX_ARTIFACTS) {
+        if state.kept.has(&file.path) {
+            continue;
+        }
+        let publish = Publish { path: file.path, media_type: None, text: None };
+        if repeatable {
+            journaled(state, &publish).await?;
+        } else if let Some(artifact) = publish.keep(state).await? {
+            state.host.record(vec![EventBody::ArtifactPublished(artifact)], None).await?;
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Changing the course of tasks: cancel, retry, delete, and the latter two in bulk.
 
 use errand_core::{
-    Append, Draft, ErrorCode, EventBody, Guard, ListFilter, ListQuery, Namespace, Status,
+    Append, Draft, ErrorCode, EventBody, Guard, Kept, ListFilter, ListQuery, Namespace, Status,
     StoreError, Task, TaskError, TaskId,
 };
 use serde::{Deserialize, Serialize};
@@ -121,7 +121,22 @@ impl Service {
                 format!("task `{id}` is {status}; only a failed or cancelled one is retried");
             return Err(ServiceError::conflict(message));
         }
-        Ok(self.append(caller, &task, vec![EventBody::RetryRequested {}]).await?)
+        Ok(self.append_retry(caller, &task).await?)
+    }
+
+    /// Begins another attempt, with what the last one need not be told again.
+    async fn append_retry(&self, caller: &Caller, task: &Task) -> Result<Task, StoreError> {
+        let diverged =
+            task.error.as_ref().is_some_and(|error| error.code == ErrorCode::Nondeterminism);
+        let kept = match diverged {
+            true => None,
+            false => Kept::of(&self.store().journal(task.id).await?),
+        };
+        let by = caller.principal.clone();
+        let body = EventBody::RetryRequested {};
+        let draft = Draft { at: self.now(), by, progress: None, body };
+        let guard = Guard::Version(task.version);
+        self.store().append(Append { kept, ..Append::new(task.id, guard, vec![draft]) }).await
     }
 
     /// Removes a terminal task with its log.
@@ -149,7 +164,7 @@ impl Service {
         filter: BulkFilter,
     ) -> Result<u64, ServiceError> {
         self.each_dead_letter(caller, filter, async |task| {
-            self.append(caller, task, vec![EventBody::RetryRequested {}]).await.map(drop)
+            self.append_retry(caller, task).await.map(drop)
         })
         .await
     }
@@ -253,7 +268,7 @@ impl Service {
             .map(|body| Draft { at, by: by.clone(), progress: None, body })
             .collect();
         let guard = Guard::Version(task.version);
-        self.store().append(Append { task: task.id, guard, drafts, attempt_start: None }).await
+        self.store().append(Append::new(task.id, guard, drafts)).await
     }
 }
 

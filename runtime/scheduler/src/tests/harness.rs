@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Caller, Parts, Scheduler, SchedulerConfig, SeededRandom, Service, Settings, TaskRequest, Timer,
+    WarmLimits,
 };
 
 /// A test that takes longer has failed.
@@ -321,6 +322,7 @@ impl Running {
             slots,
             lease_ms: 30_000,
             drain_ms: 10_000,
+            warm: WarmLimits { instances: 2, memory_bytes: 1_000, wait_ms: 5_000 },
         };
         let shutdown = CancellationToken::new();
         let guests = tokio::runtime::Handle::current();

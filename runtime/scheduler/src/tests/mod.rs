@@ -8,4 +8,5 @@ mod logging;
 mod recovery;
 mod requests;
 mod running;
+mod waiting;
 mod workspaces;

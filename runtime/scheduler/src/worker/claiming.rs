@@ -71,7 +71,7 @@ pub(super) async fn claim(worker: &Arc<Worker>, shutdown: &CancellationToken) {
 impl Worker {
     /// Returns how many tasks to claim now.
     fn want(&self) -> usize {
-        let free = self.free_slots.load(Ordering::Acquire);
+        let free = self.slots.free();
         let prefetch = self.prefetch();
         let held = self.ready().len();
         if held > free + prefetch / 2 { 0 } else { (free + prefetch).saturating_sub(held) }
@@ -105,7 +105,7 @@ impl Worker {
         self.service.0.parts.timer.sleep_until(self.service.now().plus_ms(ms))
     }
 
-    fn at(&self, moment: Option<UnixMillis>) -> BoxFuture<'static, ()> {
+    pub(super) fn at(&self, moment: Option<UnixMillis>) -> BoxFuture<'static, ()> {
         self.service.0.parts.timer.sleep_until(moment.unwrap_or_default())
     }
 }

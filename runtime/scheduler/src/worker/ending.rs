@@ -39,7 +39,7 @@ impl Ending {
                 let body = cancelled(task.attempt, &by, reason.as_deref());
                 (Some(by), vec![body])
             }
-            Self::Stopped(Stop::Lost) => (None, Vec::new()),
+            Self::Stopped(Stop::Lost | Stop::Cold) => (None, Vec::new()),
         };
         let by = by.unwrap_or_else(|| worker.principal.clone());
         let at = worker.service.now();

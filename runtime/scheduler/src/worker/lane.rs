@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use errand_core::{
     AttemptStart, Claimed, Digest, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job,
-    Outcome, RunHost, Seed, Stopped, Task, WorkspaceSource,
+    JournalEntry, LogOffsets, Outcome, Progress, RunHost, Seed, Stopped, Task, WorkspaceSource,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -14,52 +14,57 @@ use tokio::time::Instant;
 use super::Worker;
 use super::claiming::STORE_RETRY_MS;
 use super::ending::Ending;
-use super::logs::{Logs, Offsets};
-use super::run::{Run, Start, Stop};
+use super::run::{Before, Run, Start, Stop};
+use super::slots::Slot;
 use crate::service::ServiceError;
-
-/// Events read at a time when a task's earlier output is measured.
-const PAGE: usize = 1_000;
 
 /// Opens lanes for what is claimed, as far as slots are free.
 pub(super) fn open(worker: &Arc<Worker>) {
     let waiting = worker.ready().len();
     for _ in 0..waiting {
-        let took = worker
-            .free_slots
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(1));
-        if took.is_err() {
+        let Some(slot) = worker.slots.take() else { return };
+        worker
+            .under_way
+            .spawn_on(run_all(Arc::clone(worker), Lane(Arc::new(slot))), &worker.guests);
+    }
+}
+
+/// A lane's hold on its slot. Runs have it too, for as long as their last events are under way.
+struct Lane(Arc<Slot>);
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+async fn run_all(worker: Arc<Worker>, lane: Lane) {
+    let slot = &lane.0;
+    // Who goes on comes before who begins.
+    while !slot.is_wanted()
+        && let Some((claimed, more_waiting)) = worker.take()
+    {
+        let began = Instant::now();
+        let waited = run_one(&worker, slot, claimed, more_waiting).await;
+        if !waited {
+            worker.note_pace(began.elapsed());
+        }
+        if !slot.is_held() {
             return;
         }
-        let slot = Slot(Arc::clone(worker));
-        worker.under_way.spawn_on(run_all(slot), &worker.guests);
     }
 }
 
-/// A slot in use. Free again when dropped.
-struct Slot(Arc<Worker>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.free_slots.fetch_add(1, Ordering::AcqRel);
-        self.0.hungry.notify_one();
-    }
-}
-
-async fn run_all(slot: Slot) {
-    let worker = &slot.0;
-    while let Some((claimed, more_waiting)) = worker.take() {
-        let began = Instant::now();
-        run_one(worker, claimed, more_waiting).await;
-        worker.note_pace(began.elapsed());
-    }
-}
-
-async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
+/// Runs a task. Tells whether it waited without a slot.
+async fn run_one(
+    worker: &Arc<Worker>,
+    slot: &Arc<Slot>,
+    claimed: Claimed,
+    more_waiting: bool,
+) -> bool {
     let Claimed { task, input, epoch, attempt_start } = claimed;
-    let Ok(settling) = Arc::clone(&worker.settling).acquire_owned().await else { return };
-    let prepared = prepare(worker, &task).await;
-    let (kind, offsets) = match prepared {
+    let Ok(settling) = Arc::clone(&worker.settling).acquire_owned().await else { return false };
+    let (kind, journal) = match prepare(worker, &task, attempt_start.is_some()).await {
         Ok(prepared) => prepared,
         Err(error) => {
             tracing::error!(task = %task.id, %error, "a task could not be started");
@@ -67,10 +72,11 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
                 tracing::error!(task = %task.id, %error, "a claimed task was not given back");
             }
             worker.after(STORE_RETRY_MS).await;
-            return;
+            return false;
         }
     };
-    let run = Run::new(Arc::clone(worker), &task, epoch, Logs::new(offsets), settling);
+    let before = Before { start: attempt_start.as_ref(), journal: &journal };
+    let run = Run::new(Arc::clone(worker), &task, epoch, before, Arc::clone(slot), settling);
     worker.service.0.runs.add(&run);
 
     let ending = if task.cancel_requested {
@@ -81,7 +87,7 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
             Captured::Failed(failure) => Err(failure),
             Captured::Stopped(reason) => {
                 give_up(worker, &run, epoch, reason).await;
-                return;
+                return false;
             }
         };
         let fresh = attempt_start.is_none();
@@ -101,7 +107,7 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
         };
         match (run.start(started, fresh.then(|| start.clone()), how).await, captured) {
             (Ok(()), Ok(captured)) => {
-                let job = Job { captured, ..job(&task, kind, input, start) };
+                let job = Job { captured, ..job(&task, kind, input, start, (!fresh, journal)) };
                 guest(worker, &run, job).await
             }
             (Ok(()), Err(failure)) => Ending::Outcome(Outcome::Failed(failure)),
@@ -116,36 +122,37 @@ async fn run_one(worker: &Arc<Worker>, claimed: Claimed, more_waiting: bool) {
         }))
     };
     run.end(ending.drafts(worker, &task));
+    run.has_waited()
 }
 
-/// Finds out how the executor runs tasks, if it is there, and where the task's output goes on.
+/// Finds out how the executor runs tasks, if it is there, and what earlier runs of the attempt were
+/// answered.
 async fn prepare(
     worker: &Worker,
     task: &Task,
-) -> Result<(Option<ExecutorKind>, Offsets), ServiceError> {
+    ran_before: bool,
+) -> Result<(Option<ExecutorKind>, Vec<JournalEntry>), ServiceError> {
     let service = &worker.service;
     let entry = service.executor_entry(&task.namespace, &task.executor.name).await?;
     let version = entry.as_ref().and_then(|entry| entry.version(task.executor.digest));
     let kind = version.map(|version| version.profile.kind);
-    let mut offsets = Offsets::default();
-    if task.runs > 0 {
-        let mut after = 0;
-        loop {
-            let events = service.store().events(task.id, after, PAGE).await?;
-            let Some(last) = events.last() else { break };
-            after = last.seq;
-            for event in &events {
-                if let EventBody::Log(line) = &event.body {
-                    offsets.pass(line);
-                }
-            }
-        }
-    }
-    Ok((kind, offsets))
+    let journal = match ran_before {
+        true => service.store().journal(task.id).await?,
+        false => Vec::new(),
+    };
+    Ok((kind, journal))
 }
 
-fn job(task: &Task, kind: ExecutorKind, input: Arc<serde_json::Value>, start: AttemptStart) -> Job {
+fn job(
+    task: &Task,
+    kind: ExecutorKind,
+    input: Arc<serde_json::Value>,
+    start: AttemptStart,
+    (goes_on, journal): (bool, Vec<JournalEntry>),
+) -> Job {
     Job {
+        journal,
+        resume: if goes_on { task.progress.clone() } else { Progress::default() },
         task: task.id,
         namespace: task.namespace.clone(),
         attempt: task.attempt,
@@ -251,6 +258,11 @@ impl Worker {
     fn attempt_start(&self) -> AttemptStart {
         let mut seed = [0; 32];
         self.service.0.parts.random.fill(&mut seed);
-        AttemptStart { seed: Seed(seed), base_time: self.service.now() }
+        AttemptStart {
+            seed: Seed(seed),
+            base_time: self.service.now(),
+            engine: self.engine.clone(),
+            said: LogOffsets::default(),
+        }
     }
 }

@@ -9,7 +9,7 @@ use errand_core::{
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::{Stop, Worker, ending};
+use super::{Run, Stop, Worker, ending};
 use crate::service::{ServiceError, cancelled};
 
 /// Recoveries under way at once: enough to share the store's syncs.
@@ -54,9 +54,24 @@ impl Worker {
         self.service.refresh_paused().await.map(drop)
     }
 
+    /// Renews the lease of a task that has just gone on: it stood still while the task waited.
+    pub(super) async fn renew_one(&self, run: &Run) {
+        let until = self.service.now().plus_ms(self.config.lease_ms);
+        let held = vec![(run.task(), run.epoch())];
+        match self.service.store().renew(self.config.worker.clone(), held, until).await {
+            Ok(lost) if lost.is_empty() => {}
+            // The next renewal says so too, or the next append.
+            Ok(_) => run.stop(Stop::Lost),
+            Err(error) => tracing::warn!(task = %run.task(), %error, "a lease was not renewed"),
+        }
+    }
+
     async fn renew(&self) -> Result<(), ServiceError> {
         let runs = self.service.0.runs.of(&self.config.worker);
-        let held = self.held();
+        let waiting: HashSet<TaskId> =
+            runs.iter().filter(|run| run.is_waiting()).map(|run| run.task()).collect();
+        let mut held = self.held();
+        held.retain(|(task, _)| !waiting.contains(task));
         if held.is_empty() {
             return Ok(());
         }
@@ -121,7 +136,7 @@ impl Worker {
                     false => Guard::Lease(held.lease.epoch),
                 };
                 tracing::info!(task = %task.id, ?reason, "an interrupted task is queued again");
-                let append = Append { task: task.id, guard, drafts, attempt_start: None };
+                let append = Append::new(task.id, guard, drafts);
                 store.append(append).await.map(drop)
             }
             _ => Ok(()),

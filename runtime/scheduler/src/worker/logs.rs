@@ -3,7 +3,7 @@
 //! Offsets count raw bytes. A character that was written in two pieces is held until it is whole; bytes
 //! that are no UTF-8 are replaced in the text.
 
-use errand_core::{Level, LogLine, Stream};
+use errand_core::{Level, LogLine, LogOffsets, Stream};
 
 /// Most raw bytes of one `log` event.
 const MAX_LINE_BYTES: usize = 32 << 10;
@@ -11,27 +11,14 @@ const MAX_LINE_BYTES: usize = 32 << 10;
 /// byte meets the same bounds as others.
 const PIECE_COST_BYTES: usize = 256;
 
-/// Bytes written to each stream in a task so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Offsets([u64; 3]);
-
-impl Offsets {
-    /// Goes past a recorded line. Where bytes of it were replaced, its text may be longer than they
-    /// were: the next offset is then higher than it must be, and still behind the line.
-    pub(super) fn pass(&mut self, line: &LogLine) {
-        let end = line.offset + line.text.len() as u64;
-        let offset = self.of(line.stream);
-        *offset = end.max(*offset);
-    }
-
-    fn of(&mut self, stream: Stream) -> &mut u64 {
-        &mut self.0[index(stream)]
-    }
-}
-
 /// What was written and is not in an event yet.
 pub(super) struct Logs {
-    offsets: Offsets,
+    /// Where each stream's next byte goes in the task's log.
+    offsets: LogOffsets,
+    /// What this run has written.
+    written: LogOffsets,
+    /// What this run writes first and is in the log already.
+    said: LogOffsets,
     pieces: Vec<Piece>,
     /// The beginning of a character, by stream, with the level that it was written at.
     held: [(Vec<u8>, Level); 3],
@@ -46,15 +33,26 @@ struct Piece {
 }
 
 impl Logs {
-    pub(super) fn new(offsets: Offsets) -> Self {
+    /// Goes on behind what is in the log, and passes over what an earlier run has said.
+    pub(super) fn new(offsets: LogOffsets, said: LogOffsets) -> Self {
         let held = std::array::from_fn(|_| (Vec::new(), Level::Info));
-        Self { offsets, pieces: Vec::new(), held, cost_bytes: 0 }
+        let written = LogOffsets::default();
+        Self { offsets, written, said, pieces: Vec::new(), held, cost_bytes: 0 }
+    }
+
+    /// Returns what the run has written so far.
+    pub(super) fn written(&self) -> LogOffsets {
+        self.written
     }
 
     /// Takes what was written. Answers what it costs in bytes.
     pub(super) fn write(&mut self, stream: Stream, level: Level, bytes: &[u8]) -> usize {
         let before = self.cost_bytes;
-        let mut rest = bytes;
+        let written = self.written.of_mut(stream);
+        let repeated = self.said.of(stream).saturating_sub(*written);
+        *written += bytes.len() as u64;
+        let repeated = usize::try_from(repeated).unwrap_or(usize::MAX).min(bytes.len());
+        let mut rest = &bytes[repeated..];
         while !rest.is_empty() {
             let room = match self.pieces.last() {
                 Some(last) if last.stream == stream && last.level == level => {
@@ -63,7 +61,7 @@ impl Logs {
                 _ => 0,
             };
             if room == 0 {
-                let offset = *self.offsets.of(stream);
+                let offset = self.offsets.of(stream);
                 self.pieces.push(Piece { stream, level, offset, bytes: Vec::new() });
                 self.cost_bytes += PIECE_COST_BYTES;
                 continue;
@@ -72,7 +70,7 @@ impl Logs {
             if let Some(last) = self.pieces.last_mut() {
                 last.bytes.extend_from_slice(taken);
             }
-            *self.offsets.of(stream) += taken.len() as u64;
+            *self.offsets.of_mut(stream) += taken.len() as u64;
             self.cost_bytes += taken.len();
             rest = left;
         }
@@ -103,7 +101,7 @@ impl Logs {
             *held = bytes.split_off(whole);
             *held_level = level;
             if !bytes.is_empty() {
-                lines.push(LogLine { stream, level, offset, text: text(bytes) });
+                lines.push(line(stream, level, offset, bytes));
             }
         }
         lines
@@ -116,8 +114,8 @@ impl Logs {
             let (held, level) = &mut self.held[index(stream)];
             if !held.is_empty() {
                 let bytes = std::mem::take(held);
-                let offset = *self.offsets.of(stream) - bytes.len() as u64;
-                lines.push(LogLine { stream, level: *level, offset, text: text(bytes) });
+                let offset = self.offsets.of(stream) - bytes.len() as u64;
+                lines.push(line(stream, *level, offset, bytes));
             }
         }
         lines
@@ -137,9 +135,17 @@ fn index(stream: Stream) -> usize {
     }
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+fn line(stream: Stream, level: Level, offset: u64, bytes: Vec<u8>) -> LogLine {
+    let (text, length_bytes) = match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let bytes = error.as_bytes();
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let length_bytes = (text.len() != bytes.len()).then_some(bytes.len() as u64);
+            (text, length_bytes)
+        }
+    };
+    LogLine { stream, level, offset, text, length_bytes }
 }
 
 /// Returns how many bytes at the end are the beginning of a character whose rest may follow.
@@ -162,6 +168,10 @@ fn unfinished_bytes(bytes: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    fn fresh() -> Logs {
+        Logs::new(LogOffsets::default(), LogOffsets::default())
+    }
+
     fn write(logs: &mut Logs, stream: Stream, bytes: &[u8]) {
         logs.write(stream, Level::Info, bytes);
     }
@@ -172,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_character_in_two_pieces_is_one_character() {
-        let mut logs = Logs::new(Offsets::default());
+        let mut logs = fresh();
         write(&mut logs, Stream::Stdout, &"aé".as_bytes()[..2]);
         assert_eq!(shown(&logs.take()), [(Stream::Stdout, 0, "a")]);
         write(&mut logs, Stream::Stderr, b"x");
@@ -184,7 +194,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_replaced_and_offsets_count_what_was_written() {
-        let mut logs = Logs::new(Offsets::default());
+        let mut logs = fresh();
         write(&mut logs, Stream::Stdout, b"a\xFFb");
         write(&mut logs, Stream::Stdout, b"\xE2\x82");
         assert_eq!(shown(&logs.take()), [(Stream::Stdout, 0, "a\u{FFFD}b")]);
@@ -194,8 +204,30 @@ mod tests {
     }
 
     #[test]
+    fn what_an_earlier_run_said_is_passed_over_to_the_byte() {
+        let recorded = LogOffsets { stdout: 10, stderr: 2, log: 0 };
+        let said = LogOffsets { stdout: 3, stderr: 0, log: 0 };
+        let mut logs = Logs::new(recorded, said);
+        write(&mut logs, Stream::Stdout, b"ab");
+        assert_eq!(shown(&logs.take()), []);
+        write(&mut logs, Stream::Stdout, b"cde");
+        write(&mut logs, Stream::Stderr, b"x");
+        assert_eq!(shown(&logs.take()), [(Stream::Stdout, 10, "de"), (Stream::Stderr, 2, "x")]);
+        assert_eq!(logs.written(), LogOffsets { stdout: 5, stderr: 1, log: 0 });
+    }
+
+    #[test]
+    fn a_line_knows_how_many_bytes_it_was() {
+        let mut logs = fresh();
+        write(&mut logs, Stream::Stdout, b"a\xFFb");
+        write(&mut logs, Stream::Stderr, b"plain");
+        let lengths: Vec<u64> = logs.take_all().iter().map(LogLine::stream_bytes).collect();
+        assert_eq!(lengths, [3, 5]);
+    }
+
+    #[test]
     fn long_output_is_cut_into_events_without_a_gap() {
-        let mut logs = Logs::new(Offsets::default());
+        let mut logs = fresh();
         write(&mut logs, Stream::Stdout, "é".repeat(40_000).as_bytes());
         let lines = logs.take_all();
         let mut offset = 0;
@@ -209,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_change_of_stream_costs_more_than_its_byte() {
-        let mut logs = Logs::new(Offsets::default());
+        let mut logs = fresh();
         for _ in 0..100 {
             write(&mut logs, Stream::Stdout, b".");
             write(&mut logs, Stream::Stderr, b".");

@@ -11,7 +11,10 @@ mod lane;
 mod leases;
 mod logs;
 mod run;
+mod slots;
 mod ticker;
+mod wakes;
+mod warm;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -25,8 +28,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use run::{Run, Stop};
+pub use warm::WarmLimits;
 
 use crate::service::{Service, ServiceError};
+use slots::Slots;
+use warm::Warm;
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -39,13 +45,16 @@ pub struct SchedulerConfig {
     pub lease_ms: u64,
     /// How long running tasks may take to end once the worker is told to stop.
     pub drain_ms: u64,
+    /// What may wait in memory.
+    pub warm: WarmLimits,
 }
 
 impl SchedulerConfig {
     /// Returns what suits one machine: a slot for each core.
     pub fn new(worker: WorkerId) -> Self {
         let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        Self { worker, slots, lease_ms: 30_000, drain_ms: 30_000 }
+        let warm = WarmLimits::default();
+        Self { worker, slots, lease_ms: 30_000, drain_ms: 30_000, warm }
     }
 }
 
@@ -89,10 +98,11 @@ async fn work(worker: Arc<Worker>, shutdown: CancellationToken) {
     let finished = CancellationToken::new();
     let ticker = tokio::spawn(ticker::tick(Arc::clone(&worker), finished.clone()));
     let heartbeat = tokio::spawn(leases::beat(Arc::clone(&worker), finished.clone()));
+    let waker = tokio::spawn(wakes::wake(Arc::clone(&worker), finished.clone()));
     claiming::claim(&worker, &shutdown).await;
     worker.drain().await;
     finished.cancel();
-    for background in [ticker, heartbeat] {
+    for background in [ticker, heartbeat, waker] {
         if let Err(error) = background.await {
             tracing::error!(%error, "a part of the worker ended early");
         }
@@ -133,9 +143,10 @@ pub(crate) struct Worker {
     under_way: TaskTracker,
     /// Claimed, and not yet in a lane.
     ready: Mutex<VecDeque<Claimed>>,
-    free_slots: AtomicUsize,
+    slots: Arc<Slots>,
+    warm: Warm,
     /// Tells the claiming loop to look again.
-    hungry: Notify,
+    hungry: Arc<Notify>,
     draining: AtomicBool,
     /// Tasks taken by lanes so far.
     taken: AtomicU64,
@@ -148,6 +159,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     fn new(service: Service, config: SchedulerConfig, guests: Handle) -> Self {
+        let hungry = Arc::new(Notify::new());
         let id = config.worker.as_str();
         let principal = Principal::new(&format!("worker:{id}"))
             .or_else(|_| Principal::new(id))
@@ -160,8 +172,9 @@ impl Worker {
             guests,
             under_way: TaskTracker::new(),
             ready: Mutex::default(),
-            free_slots: AtomicUsize::new(config.slots.max(1)),
-            hungry: Notify::new(),
+            slots: Slots::new(config.slots.max(1), Arc::clone(&hungry)),
+            warm: Warm::default(),
+            hungry,
             draining: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             pace_us: AtomicU64::new(u64::MAX),
@@ -179,7 +192,7 @@ impl Worker {
 
     /// Takes the next claimed task, and tells whether more are waiting.
     fn take(&self) -> Option<(Claimed, bool)> {
-        if self.draining.load(Ordering::Acquire) {
+        if self.is_draining() {
             return None;
         }
         let mut ready = self.ready();
@@ -199,6 +212,10 @@ impl Worker {
         let slots = u64::try_from(self.config.slots).unwrap_or(u64::MAX);
         let tasks = slots.saturating_mul(PREFETCH_US) / pace_us;
         usize::try_from(tasks).unwrap_or(MAX_PREFETCH).min(MAX_PREFETCH)
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     fn note_pace(&self, took: Duration) {
@@ -229,6 +246,8 @@ impl Worker {
     async fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.release_ready().await;
+        // Who waits needs nobody here: another run goes on.
+        self.warm.clear();
         self.under_way.close();
         let parts = &self.service.0.parts;
         let until = |ms| parts.timer.sleep_until(parts.clock.now().plus_ms(ms));

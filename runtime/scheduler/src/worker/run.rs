@@ -6,18 +6,21 @@
 
 mod appending;
 mod output;
+mod waiting;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, BoxFuture, Draft, Epoch, EventBody, Level, Meter, Principal, Progress, RunHost,
-    Stopped, Stream, Task, TaskId, UnixMillis, WorkerId,
+    AttemptStart, BoxFuture, Draft, Epoch, EventBody, JournalEntry, Kept, Level, LogOffsets, Meter,
+    Principal, Progress, RunHost, Stopped, Stream, Task, TaskId, UnixMillis, Wait, WorkerId,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::Worker;
 use super::logs::Logs;
+use super::slots::Slot;
 
 /// How long a start may wait to be written together with what follows, while tasks are queueing.
 const FOLD_MS: u64 = 2;
@@ -36,6 +39,8 @@ pub(crate) enum Stop {
     Drain,
     /// The run has lost the right to append.
     Lost,
+    /// Its task waits, and is to go on in another run.
+    Cold,
 }
 
 /// How a run's `started` is written.
@@ -47,6 +52,15 @@ pub(super) enum Start {
     AtOnce,
     /// With the next write, after a moment at the latest.
     Folded,
+}
+
+/// What earlier runs of an attempt left.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    /// What the attempt started from, where it has.
+    pub(super) start: Option<&'a AttemptStart>,
+    /// What its calls were answered.
+    pub(super) journal: &'a [JournalEntry],
 }
 
 /// One run under way.
@@ -62,20 +76,33 @@ pub(crate) struct Run {
     stopped: Notify,
     /// Wakes writers that wait for room.
     room: Notify,
+    /// Wakes the guest that waits.
+    woken: Notify,
+    /// Whether the task waits, and so has no lease to renew.
+    waiting: AtomicBool,
+    /// Whether it ever did.
+    waited: AtomicBool,
+    slot: Arc<Slot>,
     pending: Mutex<Pending>,
 }
 
 /// What is not written yet.
 struct Pending {
     drafts: Vec<Draft>,
+    /// Calls to journal with them.
+    entries: Vec<JournalEntry>,
+    /// What of the journal another attempt would keep.
+    kept: Option<Kept>,
     /// Who waits for them.
     waiting: Vec<oneshot::Sender<()>>,
     attempt_start: Option<AttemptStart>,
     logs: Logs,
     /// When what is held back must be written.
     due: Option<UnixMillis>,
-    /// The cost of output in `drafts` and in the append under way.
+    /// What is in `drafts` and `entries`, in bytes.
     sealed_bytes: usize,
+    /// What is in the append under way.
+    flying_bytes: usize,
     /// What of the burst is used up, in bytes, and when that was so.
     burst_used: (u64, UnixMillis),
     appending: bool,
@@ -91,26 +118,39 @@ impl Run {
         worker: Arc<Worker>,
         task: &Task,
         epoch: Epoch,
-        logs: Logs,
+        before: Before<'_>,
+        slot: Arc<Slot>,
         settling: OwnedSemaphorePermit,
     ) -> Arc<Self> {
+        let meter = match before.start {
+            Some(_) => Meter::resuming(task.progress.clone()),
+            None => Meter::default(),
+        };
+        let said = before.start.map_or(LogOffsets::default(), |start| start.said);
         Arc::new_cyclic(|me| Self {
             me: me.clone(),
             worker,
             task: task.id,
             attempt: task.attempt,
             epoch,
-            meter: Meter::default(),
+            meter,
             stop: OnceLock::new(),
             stopped: Notify::new(),
             room: Notify::new(),
+            woken: Notify::new(),
+            waiting: AtomicBool::new(false),
+            waited: AtomicBool::new(false),
+            slot,
             pending: Mutex::new(Pending {
                 drafts: Vec::with_capacity(2),
+                entries: Vec::new(),
+                kept: Kept::of(before.journal),
                 waiting: Vec::new(),
                 attempt_start: None,
-                logs,
+                logs: Logs::new(task.logged, said.plus(task.attempt_logged)),
                 due: None,
                 sealed_bytes: 0,
+                flying_bytes: 0,
                 burst_used: (0, UnixMillis(0)),
                 appending: false,
                 ending: false,
@@ -159,6 +199,21 @@ impl Run {
             }
             self.stopped.notified().await;
         }
+    }
+
+    /// Tells whether its task waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// Tells whether it ever waited without a slot.
+    pub(super) fn has_waited(&self) -> bool {
+        self.waited.load(Ordering::Acquire)
+    }
+
+    fn set_waiting(&self, waiting: bool) {
+        self.waited.fetch_or(waiting, Ordering::AcqRel);
+        self.waiting.store(waiting, Ordering::Release);
     }
 
     /// Tells whether its last events are on their way.
@@ -212,12 +267,18 @@ impl Run {
         if pending.dead || drafts.is_empty() {
             pending.dead = true;
             pending.drafts.clear();
+            pending.entries.clear();
             if !pending.appending {
                 self.settle(pending);
             }
             return;
         }
-        let lines = pending.logs.take_all();
+        // An interrupted run is repeated: what is no whole character yet comes again.
+        let repeats = |draft: &Draft| matches!(draft.body, EventBody::Interrupted { .. });
+        let lines = match drafts.iter().any(repeats) {
+            true => pending.logs.take(),
+            false => pending.logs.take_all(),
+        };
         self.seal(&mut pending, lines);
         pending.drafts.extend(
             drafts.into_iter().map(|draft| Draft { progress: Some(progress.clone()), ..draft }),
@@ -248,27 +309,23 @@ impl RunHost for Run {
         Box::pin(async move { self.take_output(stream, level, &bytes).await })
     }
 
-    fn record(&self, body: EventBody) -> BoxFuture<'_, Result<(), Stopped>> {
-        Box::pin(async move {
-            let wait = {
-                let mut pending = self.lock();
-                if self.is_over(&pending) {
-                    return Err(Stopped);
-                }
-                let lines = pending.logs.take();
-                self.seal(&mut pending, lines);
-                pending.drafts.push(Draft {
-                    at: self.worker.service.now(),
-                    by: self.worker.principal.clone(),
-                    progress: Some(self.meter.progress()),
-                    body,
-                });
-                let (written, wait) = oneshot::channel();
-                pending.waiting.push(written);
-                self.append_if_idle(pending);
-                wait
-            };
-            wait.await.map_err(|_| Stopped)
-        })
+    fn now(&self) -> UnixMillis {
+        self.worker.service.now()
+    }
+
+    fn record(
+        &self,
+        events: Vec<EventBody>,
+        call: Option<JournalEntry>,
+    ) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(self.take_record(events, call))
+    }
+
+    fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(self.durable_so_far())
+    }
+
+    fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(self.wait_for(wait))
     }
 }

@@ -265,7 +265,7 @@ impl Runner for Puppet {
                     for number in 0..count {
                         let body =
                             EventBody::Emitted { kind: "counted".to_owned(), data: json!(number) };
-                        if host.record(body).await.is_err() {
+                        if host.record(vec![body], None).await.is_err() {
                             return Outcome::Interrupted(errand_core::InterruptReason::Drain);
                         }
                     }
@@ -280,7 +280,7 @@ impl Runner for Puppet {
                         media_type: "text/html".to_owned(),
                         description: None,
                     };
-                    host.record(EventBody::ArtifactPublished(artifact)).await.ok();
+                    host.record(vec![EventBody::ArtifactPublished(artifact)], None).await.ok();
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@
 //! | `i` task | the `submitted` event, its input as payload; never changes |
 //! | `t` task | the rest of the task from event 2 on, its output or error as payload |
 //! | `e` task, first number | the events of one append |
+//! | `j` task, ordinal | a call of the journal, its answer as payload |
 //! | `x` series, status, task | the index; for a queued task its place in the queue |
 //! | `d` series | what a series is: namespace, executor, digest |
 //! | `n` series | how many of its tasks are at each status |
@@ -58,6 +59,19 @@ pub(crate) fn chunks(id: TaskId) -> [u8; 17] {
 /// Returns the first event's number from a chunk's key.
 pub(crate) fn chunk_seq(key: &[u8]) -> u64 {
     key.get(17..25).map_or(0, |bytes| u64::from_be_bytes(bytes.try_into().unwrap_or_default()))
+}
+
+/// What a task's journal starts with.
+pub(crate) fn journal(id: TaskId) -> [u8; 17] {
+    tagged(b'j', id)
+}
+
+/// The journal's entry for a call.
+pub(crate) fn journal_entry(id: TaskId, ordinal: u64) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[..17].copy_from_slice(&journal(id));
+    key[17..].copy_from_slice(&ordinal.to_be_bytes());
+    key
 }
 
 pub(crate) fn index(series: u32, status: Status, id: TaskId) -> [u8; 22] {

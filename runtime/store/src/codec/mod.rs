@@ -6,6 +6,7 @@
 
 pub(crate) mod doc;
 pub(crate) mod event;
+pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod seal;
 pub(crate) mod series;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    AttemptStart, Digest, Epoch, Event, EventBody, Lease, Progress, Seed, Status, StoreError,
-    Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
+    AttemptStart, Digest, Epoch, Event, EventBody, Lease, LogOffsets, Progress, Seed, Status,
+    StoreError, Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -118,6 +118,12 @@ pub(crate) struct Live {
     not_before: Option<UnixMillis>,
     #[serde(default, skip_serializing_if = "is_false")]
     cancel_requested: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    wait_until: Option<UnixMillis>,
+    #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
+    logged: LogOffsets,
+    #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
+    attempt_logged: LogOffsets,
     progress: Progress,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started_at: Option<UnixMillis>,
@@ -127,6 +133,9 @@ pub(crate) struct Live {
     lease: Option<StoredLease>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attempt_start: Option<StoredStart>,
+    /// Whether there is a journal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    journaled: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -141,6 +150,10 @@ struct StoredStart {
     /// 32 bytes in hexadecimal, as a digest is written.
     seed: Digest,
     base_time: UnixMillis,
+    #[serde(default)]
+    engine: String,
+    #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
+    said: LogOffsets,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -148,7 +161,8 @@ fn is_false(value: &bool) -> bool {
 }
 
 impl Live {
-    fn of(task: &Task, lease: Option<&Lease>, start: Option<&AttemptStart>) -> Self {
+    fn of(task: &Task, private: &Private) -> Self {
+        let Private { lease, start, journaled } = private;
         // Written out, so that a field added to a task is not forgotten here.
         let Task {
             id: _,
@@ -175,6 +189,9 @@ impl Live {
             recoveries,
             resuming,
             not_before,
+            wait_until,
+            logged,
+            attempt_logged,
             cancel_requested,
             progress,
             started_at,
@@ -193,22 +210,28 @@ impl Live {
             resuming: *resuming,
             not_before: *not_before,
             cancel_requested: *cancel_requested,
+            wait_until: *wait_until,
+            logged: *logged,
+            attempt_logged: *attempt_logged,
             progress: progress.clone(),
             started_at: *started_at,
             finished_at: *finished_at,
-            lease: lease.map(|lease| StoredLease {
+            lease: lease.as_ref().map(|lease| StoredLease {
                 worker: lease.worker.clone(),
                 epoch: lease.epoch,
                 until: lease.until,
             }),
-            attempt_start: start.map(|start| StoredStart {
+            attempt_start: start.as_ref().map(|start| StoredStart {
                 seed: Digest::from(start.seed.0),
                 base_time: start.base_time,
+                engine: start.engine.clone(),
+                said: start.said,
             }),
+            journaled: *journaled,
         }
     }
 
-    fn restore(self, task: &mut Task) -> (Option<Lease>, Option<AttemptStart>) {
+    fn restore(self, task: &mut Task) -> Private {
         task.version = self.version;
         task.status = self.status;
         task.captured = self.captured;
@@ -220,6 +243,9 @@ impl Live {
         task.resuming = self.resuming;
         task.not_before = self.not_before;
         task.cancel_requested = self.cancel_requested;
+        task.wait_until = self.wait_until;
+        task.logged = self.logged;
+        task.attempt_logged = self.attempt_logged;
         task.progress = self.progress;
         task.started_at = self.started_at;
         task.finished_at = self.finished_at;
@@ -228,8 +254,10 @@ impl Live {
         let start = self.attempt_start.map(|stored| AttemptStart {
             seed: Seed(*stored.seed.as_bytes()),
             base_time: stored.base_time,
+            engine: stored.engine,
+            said: stored.said,
         });
-        (lease, start)
+        Private { lease, start, journaled: self.journaled }
     }
 }
 
@@ -237,23 +265,30 @@ impl Live {
 /// `result` is the JSON of its output or error, where it has ended.
 pub(crate) fn seal_live(
     task: &Task,
-    lease: Option<&Lease>,
-    start: Option<&AttemptStart>,
+    private: &Private,
     result: Option<&Part>,
     blobs: &dyn BlobFiles,
 ) -> Result<(Slice, Option<Digest>), StoreError> {
-    let head = Part::head(to_json(&Live::of(task, lease, start)), blobs)?;
+    let head = Part::head(to_json(&Live::of(task, private)), blobs)?;
     let sealed = seal::seal(&keys::live(task.id), &head, result).into();
     Ok((sealed, head.blob().map(|blob| blob.digest)))
+}
+
+/// What of a task is kept and never shown.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Private {
+    /// The lease that it runs under, or ran under before it began to wait.
+    pub(crate) lease: Option<Lease>,
+    pub(crate) start: Option<AttemptStart>,
+    /// Whether it has a journal.
+    pub(crate) journaled: bool,
 }
 
 /// A task with what is private to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored {
     pub(crate) task: Task,
-    /// The lease that it runs under, or ran under before it began to wait.
-    pub(crate) lease: Option<Lease>,
-    pub(crate) start: Option<AttemptStart>,
+    pub(crate) private: Private,
     /// About how many bytes it takes.
     pub(crate) bytes: usize,
 }
@@ -272,11 +307,11 @@ pub(crate) fn read(
         .map_err(|error| StoreError::Corrupt(format!("task {id}: {error}")))?;
     let mut bytes = submitted.sealed.len();
     let Some(live) = live else {
-        return Ok(Some(Stored { task, lease: None, start: None, bytes }));
+        return Ok(Some(Stored { task, private: Private::default(), bytes }));
     };
     let opened = seal::open(&live_key, &live)?;
     let head: Live = from_json(&live_key, &opened.head.bytes(blobs)?)?;
-    let (lease, start) = head.restore(&mut task);
+    let private = head.restore(&mut task);
     if let Some(result) = opened.payload {
         bytes += result.size();
         let json = result.bytes(blobs)?;
@@ -285,7 +320,7 @@ pub(crate) fn read(
             _ => task.error = Some(from_json(&live_key, &json)?),
         }
     }
-    Ok(Some(Stored { task, lease, start, bytes: bytes + live.len() }))
+    Ok(Some(Stored { task, private, bytes: bytes + live.len() }))
 }
 
 /// Reads the number of a task's last event.

@@ -10,6 +10,7 @@ use crate::codec::series::{self, Counts};
 use crate::codec::{event, keys, task};
 use crate::read::View;
 use crate::state::Place;
+use crate::state::waits::Waits;
 use crate::wal;
 
 /// A part of a store, by what helps where it is damaged.
@@ -118,6 +119,7 @@ impl Check<'_> {
                     let twice = !indexed.insert(id);
                     let fits = view.task(id).ok().flatten().is_some_and(|task| {
                         let place = Place::of(&task).map(|place| place.to_bytes().to_vec());
+                        let place = place.or_else(|| Some(Waits::to_bytes(task.wait_until)));
                         task.status == status
                             && task.namespace == series.namespace
                             && task.executor == series.executor
@@ -171,7 +173,7 @@ impl Check<'_> {
     /// Checks the seals of what is not a task's.
     fn sealed(&mut self) -> Result<(), StoreError> {
         let view = self.view;
-        for tag in *b"ekDtid" {
+        for tag in *b"ejkDtid" {
             for pair in view.kv.range(&[tag], &[tag + 1]) {
                 let (key, value) = pair?;
                 if let Err(error) = crate::codec::seal::open(&key, &value) {
@@ -179,7 +181,7 @@ impl Check<'_> {
                 }
             }
         }
-        for tag in *b"te" {
+        for tag in *b"tej" {
             for pair in view.kv.range(&[tag], &[tag + 1]) {
                 let (key, _) = pair?;
                 let id = key.get(1..17).and_then(|id| id.try_into().ok()).map(TaskId::from_bytes);

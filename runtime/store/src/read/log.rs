@@ -143,7 +143,7 @@ mod tests {
         let append = async |body| {
             let by = Principal::new("worker").unwrap();
             let drafts = vec![Draft { at: UnixMillis(2), by, progress: None, body }];
-            store.append(Append { task: id, guard, drafts, attempt_start: None }).await.unwrap();
+            store.append(Append::new(id, guard, drafts)).await.unwrap();
         };
         append(EventBody::Started { run: 1, worker, engine: "engine".into(), workspace: None })
             .await;

@@ -1,15 +1,19 @@
-//! Events, and what they make of a task.
+//! Events and journal entries, and what they make of a task.
 
 use errand_core::{
-    Append, AttemptStart, Digest, EventBody, Guard, Lease, Status, StoreError, Task, TaskId,
+    Append, AttemptStart, Digest, Epoch, EventBody, Guard, Kept, Lease, Status, StoreError, Task,
+    TaskId,
 };
 
 use super::leases::Held;
 use super::{Active, Standing, State};
 use crate::blobs::BlobFiles;
 use crate::codec::event::{ChunkWriter, PreparedDraft};
+use crate::codec::journal::PreparedEntry;
 use crate::codec::seal::{Part, seal};
+use crate::codec::task::Stored;
 use crate::codec::{keys, task};
+use crate::kv::{Read, Slice};
 
 /// Events to append, encoded by whoever appends them.
 pub(crate) struct PreparedAppend {
@@ -17,15 +21,19 @@ pub(crate) struct PreparedAppend {
     guard: Guard,
     drafts: Vec<PreparedDraft>,
     attempt_start: Option<AttemptStart>,
+    entries: Vec<PreparedEntry>,
+    kept: Option<Kept>,
 }
 
 impl PreparedAppend {
     /// Encodes events; their large parts are durable in blobs when this returns.
     pub(crate) fn new(append: Append, blobs: &dyn BlobFiles) -> Result<Self, StoreError> {
-        let Append { task, guard, drafts, attempt_start } = append;
+        let Append { task, guard, drafts, attempt_start, entries, kept } = append;
         let drafts: Result<_, _> =
             drafts.into_iter().map(|draft| PreparedDraft::new(draft, blobs)).collect();
-        Ok(Self { task, guard, drafts: drafts?, attempt_start })
+        let entries: Result<_, _> =
+            entries.into_iter().map(|entry| PreparedEntry::new(entry, blobs)).collect();
+        Ok(Self { task, guard, drafts: drafts?, attempt_start, entries: entries?, kept })
     }
 }
 
@@ -37,31 +45,99 @@ struct Folded {
     started: Option<errand_core::WorkerId>,
 }
 
+/// What is to become of a task's journal, before any of it is written.
+#[derive(Default)]
+struct JournalChange {
+    entries: Vec<PreparedEntry>,
+    dropped: Vec<Slice>,
+}
+
 impl State {
-    /// Appends events to a task's log, all or none.
+    /// Appends events to a task's log, and calls to its journal, all or none.
     pub(crate) fn append(&mut self, append: PreparedAppend) -> Result<Task, StoreError> {
         let id = append.task;
         let mut active = self.take(id)?.ok_or(StoreError::NotFound(id))?;
         let holds = match append.guard {
             Guard::Version(version) => active.stored.task.version == version,
-            Guard::Lease(epoch) => self.leases.holds(id, epoch),
+            Guard::Lease(epoch) => self.holds(&active, epoch),
         };
         if !holds {
             self.cache.keep(active);
             return Err(StoreError::Conflict);
         }
+        if append.drafts.is_empty() && active.stored.private.journaled {
+            for entry in append.entries {
+                self.put_entry(id, entry);
+            }
+            let task = active.stored.task.clone();
+            self.cache.keep(active);
+            return Ok(task);
+        }
         let before = Standing::of(&active.stored.task);
         let attempt = active.stored.task.attempt;
         // On an error the half-folded task is dropped; the next command reads it again.
         let folded = fold(&mut active.stored.task, append.drafts)?;
+        let mut change = JournalChange { entries: append.entries, dropped: Vec::new() };
         if active.stored.task.attempt != attempt {
-            active.stored.start = None;
+            change.dropped = self.begin_attempt(&mut active, append.kept)?;
+        } else if active.stored.task.status == Status::Completed {
+            change = JournalChange { entries: Vec::new(), dropped: self.journal_of(&active, 0)? };
+            active.stored.private.journaled = false;
         }
+        active.stored.private.journaled |= !change.entries.is_empty();
         if append.attempt_start.is_some() {
-            active.stored.start = append.attempt_start;
+            active.stored.private.start = append.attempt_start;
         }
-        let lease = self.next_lease(&active, folded.started.as_ref());
-        self.write(active, &before, folded, lease)
+        active.stored.private.lease = self.next_lease(&active, folded.started.as_ref());
+        self.write(active, &before, folded, change)
+    }
+
+    /// Tells whether a task is leased under this epoch, or waits and was when it began to.
+    fn holds(&self, active: &Active, epoch: Epoch) -> bool {
+        let Stored { task, private, .. } = &active.stored;
+        let waits = || {
+            task.status == Status::Waiting
+                && private.lease.as_ref().is_some_and(|lease| lease.epoch == epoch)
+        };
+        self.leases.holds(task.id, epoch) || waits()
+    }
+
+    /// Takes away what another attempt does not keep; answers the journal's keys that are to go.
+    fn begin_attempt(
+        &self,
+        active: &mut Active,
+        kept: Option<Kept>,
+    ) -> Result<Vec<Slice>, StoreError> {
+        let dropped = self.journal_of(active, kept.map_or(0, |kept| kept.before))?;
+        let private = &mut active.stored.private;
+        match (kept, &mut private.start) {
+            (Some(kept), Some(start)) => start.said = kept.said,
+            _ => {
+                private.start = None;
+                private.journaled = false;
+            }
+        }
+        Ok(dropped)
+    }
+
+    /// Returns the keys of a task's journal from an ordinal on.
+    fn journal_of(&self, active: &Active, from: u64) -> Result<Vec<Slice>, StoreError> {
+        if !active.stored.private.journaled {
+            return Ok(Vec::new());
+        }
+        let id = active.stored.task.id;
+        let pending = self.pending();
+        let end = keys::after(&keys::journal(id));
+        let range = pending.range(&keys::journal_entry(id, from), &end);
+        range.map(|pair| pair.map(|(key, _)| key)).collect()
+    }
+
+    fn put_entry(&mut self, id: TaskId, entry: PreparedEntry) {
+        if let Some(digest) = entry.blob() {
+            self.batch.put(keys::blob_ref(&keys::task_blobs(id), &digest), &[]);
+        }
+        let key = keys::journal_entry(id, entry.ordinal);
+        self.batch.put(&key, entry.seal(&key));
     }
 
     /// Returns the lease under which the task is from now on.
@@ -80,26 +156,25 @@ impl State {
                 until: task.started_at.unwrap_or_default(),
             })),
             // A warm resume goes on under the lease that slept in the record.
-            (Status::Running, None) => held().or_else(|| active.stored.lease.clone()),
-            (Status::Waiting, _) => held().or_else(|| active.stored.lease.clone()),
+            (Status::Running, None) => held().or_else(|| active.stored.private.lease.clone()),
+            (Status::Waiting, _) => held().or_else(|| active.stored.private.lease.clone()),
             _ => None,
         }
     }
 
     fn write(
         &mut self,
-        mut active: Active,
+        active: Active,
         before: &Standing,
         folded: Folded,
-        lease: Option<Lease>,
+        change: JournalChange,
     ) -> Result<Task, StoreError> {
         let task = active.stored.task.clone();
         let id = task.id;
         let ran = folded.started.is_some();
-        active.stored.lease = lease;
-        let (lease, start) = (active.stored.lease.as_ref(), active.stored.start.as_ref());
+        let private = &active.stored.private;
         let (record, in_blob) =
-            task::seal_live(&task, lease, start, folded.result.as_ref(), &*self.blobs)?;
+            task::seal_live(&task, private, folded.result.as_ref(), &*self.blobs)?;
         let mut needs = folded.blobs;
         needs.extend(in_blob);
         let mut chunks = Vec::new();
@@ -116,8 +191,14 @@ impl State {
         for digest in needs {
             self.batch.put(keys::blob_ref(&keys::task_blobs(id), &digest), &[]);
         }
+        for key in change.dropped {
+            self.batch.delete(key);
+        }
+        for entry in change.entries {
+            self.put_entry(id, entry);
+        }
         self.batch.put(&keys::live(id), record);
-        match (task.status, lease) {
+        match (task.status, private.lease.as_ref()) {
             (Status::Running, Some(lease)) => {
                 let orphaned = self.leases.get(id).is_some_and(|held| held.orphaned);
                 self.leases.insert(id, Held { lease: lease.clone(), started: true, orphaned });

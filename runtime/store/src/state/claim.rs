@@ -86,7 +86,7 @@ impl State {
         let epoch = self.epochs.next(&mut self.batch);
         let lease = Lease { worker: claim.worker.clone(), epoch, until: claim.lease_until };
         self.leases.insert(id, Held { lease, started: false, orphaned: false });
-        Ok(Some(Given { task: stored.task, input, epoch, attempt_start: stored.start }))
+        Ok(Some(Given { task: stored.task, input, epoch, attempt_start: stored.private.start }))
     }
 
     /// Extends leases; returns those that are no longer the worker's.

@@ -9,6 +9,7 @@ use super::claim::Epochs;
 use super::counts::Counters;
 use super::leases::{Held, Leases};
 use super::queue::{Place, Queue};
+use super::waits::Waits;
 use super::{FORMAT, State};
 use crate::blobs::BlobFiles;
 use crate::codec::{keys, task};
@@ -59,6 +60,7 @@ impl State {
             blobs,
             batch,
             queue: Queue::default(),
+            waits: Waits::default(),
             leases: Leases::default(),
             cache: Cache::default(),
             epochs: Epochs::after(reserved),
@@ -66,12 +68,15 @@ impl State {
             queued_max,
             changed: Vec::new(),
             work_came: true,
+            due_changed: true,
         };
         for series in 0..state.counters.len() {
             let queued = state.load_queue(series)?;
             state.check_count(series, Status::Queued, queued, miscount)?;
             let running = state.load_leases(series)?;
             state.check_count(series, Status::Running, running, miscount)?;
+            let waiting = state.load_waits(series)?;
+            state.check_count(series, Status::Waiting, waiting, miscount)?;
         }
         Ok(state)
     }
@@ -90,6 +95,22 @@ impl State {
         Ok(count)
     }
 
+    fn load_waits(&mut self, series: u32) -> Result<u64, StoreError> {
+        let kv = self.kv.clone();
+        let prefix = keys::index_of(series, Status::Waiting);
+        let mut count = 0;
+        for pair in kv.range(&prefix, &keys::after(&prefix)) {
+            let (key, value) = pair?;
+            let corrupt = || StoreError::Corrupt("an entry of the waiting tasks".into());
+            let id = keys::task_at_end(&key).ok_or_else(corrupt)?;
+            if let Some(until) = Waits::from_bytes(&value).ok_or_else(corrupt)? {
+                self.waits.insert(id, until);
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
     fn load_leases(&mut self, series: u32) -> Result<u64, StoreError> {
         let kv = self.kv.clone();
         let prefix = keys::index_of(series, Status::Running);
@@ -102,7 +123,7 @@ impl State {
             let stored = task::read(&*kv, &*self.blobs, id)?.ok_or_else(|| {
                 StoreError::Corrupt(format!("the index has task {id}, which is missing"))
             })?;
-            let lease = match stored.lease {
+            let lease = match stored.private.lease {
                 Some(lease) => lease,
                 None => Lease {
                     worker: WorkerId::new("unknown").expect("it is a valid id"),

@@ -15,10 +15,11 @@ mod leases;
 pub(crate) mod load;
 mod queue;
 mod submit;
+pub(crate) mod waits;
 
 use std::sync::Arc;
 
-use errand_core::{HeldLease, StoreError, Task, TaskId};
+use errand_core::{HeldLease, StoreError, Task, TaskId, UnixMillis};
 
 use crate::blobs::BlobFiles;
 use crate::codec::{keys, task};
@@ -32,6 +33,7 @@ use leases::Leases;
 pub(crate) use queue::Place;
 use queue::Queue;
 pub(crate) use submit::{Accepted, PreparedTask, secondary};
+use waits::Waits;
 
 /// The version of the layout of keys and values.
 pub(crate) const FORMAT: &[u8] = b"1";
@@ -43,6 +45,7 @@ pub(crate) struct State {
     batch: Batch,
     counters: Counters,
     queue: Queue,
+    waits: Waits,
     leases: Leases,
     cache: Cache,
     epochs: claim::Epochs,
@@ -53,6 +56,8 @@ pub(crate) struct State {
     changed: Vec<TaskId>,
     /// Whether whoever waits for work should look, since the last commit.
     work_came: bool,
+    /// Whether whoever waits for due tasks should look, since the last commit.
+    due_changed: bool,
 }
 
 /// What a group of commands did.
@@ -60,6 +65,7 @@ pub(crate) struct Group {
     pub(crate) batch: Batch,
     pub(crate) changed: Vec<TaskId>,
     pub(crate) work_came: bool,
+    pub(crate) due_changed: bool,
 }
 
 impl State {
@@ -75,6 +81,7 @@ impl State {
             batch: std::mem::take(&mut self.batch),
             changed: std::mem::take(&mut self.changed),
             work_came: std::mem::take(&mut self.work_came),
+            due_changed: std::mem::take(&mut self.due_changed),
         }
     }
 
@@ -115,6 +122,9 @@ impl State {
             if let Some(place) = before.place {
                 self.queue.remove(task.id, place);
             }
+            if let Some(until) = before.wait_until {
+                self.waits.remove(task.id, until);
+            }
             if before.status != now.status {
                 self.batch.delete(&keys::index(series, before.status, task.id));
             }
@@ -127,7 +137,10 @@ impl State {
                     self.work_came |= self.queue.insert(task.id, place);
                 }
             }
-            None => self.batch.put(&key, &[]),
+            None => self.batch.put(&key, Waits::to_bytes(now.wait_until).as_slice()),
+        }
+        if let Some(until) = now.wait_until {
+            self.due_changed |= self.waits.insert(task.id, until);
         }
         self.counters.moved(series, before.map(|before| before.status), Some(now.status));
     }
@@ -138,10 +151,11 @@ impl State {
 struct Standing {
     status: errand_core::Status,
     place: Option<Place>,
+    wait_until: Option<UnixMillis>,
 }
 
 impl Standing {
     fn of(task: &Task) -> Self {
-        Self { status: task.status, place: Place::of(task) }
+        Self { status: task.status, place: Place::of(task), wait_until: task.wait_until }
     }
 }

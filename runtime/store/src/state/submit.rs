@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Active, State};
 use crate::blobs::BlobFiles;
-use crate::codec::task::{Stored, seal_submission};
+use crate::codec::task::{Private, Stored, seal_submission};
 use crate::codec::{doc, keys};
 use crate::kv::{Read, Slice};
 
@@ -120,7 +120,7 @@ impl State {
         self.reindex(series, None, &task);
         self.newest = self.newest.max(Some(id));
         self.changed.push(id);
-        let stored = Stored { task: task.clone(), lease: None, start: None, bytes };
+        let stored = Stored { task: task.clone(), private: Private::default(), bytes };
         // A delayed task would sit in the cache without being needed.
         if task.not_before.is_none() {
             self.cache.keep(Active { stored, series, input: Some(input) });

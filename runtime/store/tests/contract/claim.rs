@@ -93,7 +93,7 @@ async fn a_lease_ends_when_the_task_leaves_running(store: &dyn Store) {
     append(store, task.id, Guard::Lease(epoch), vec![waiting]).await.unwrap();
     assert!(store.leases().await.unwrap().is_empty());
     let late = append(store, task.id, Guard::Lease(epoch), vec![line("late")]).await;
-    assert!(matches!(late, Err(StoreError::Conflict)));
+    assert!(matches!(late, Err(StoreError::Illegal(_))));
     // A warm resume goes on under the same lease.
     let warm = EventBody::Resumed { warm: true };
     append(store, task.id, Guard::Version(3), vec![warm]).await.unwrap();
@@ -138,11 +138,14 @@ async fn what_an_attempt_starts_from_comes_back(store: &dyn Store) {
     let task = submit(store, submission()).await;
     let claimed = claim(store, 1, 0).await.items.remove(0);
     assert_eq!(claimed.attempt_start, None);
-    let start = AttemptStart { seed: Seed([7; 32]), base_time: at(77) };
+    let said = LogOffsets { stdout: 3, ..LogOffsets::default() };
+    let start =
+        AttemptStart { seed: Seed([7; 32]), base_time: at(77), engine: "engine".into(), said };
     let guard = Guard::Lease(claimed.epoch);
     let drafts = vec![draft(started(1))];
-    let attempt_start = Some(start.clone());
-    store.append(Append { task: task.id, guard, drafts, attempt_start }).await.unwrap();
+    let begin =
+        Append { attempt_start: Some(start.clone()), ..Append::new(task.id, guard, drafts) };
+    store.append(begin).await.unwrap();
     let crash = EventBody::Interrupted { reason: InterruptReason::Crash };
     append(store, task.id, guard, vec![crash]).await.unwrap();
     let claimed = claim(store, 1, 0).await.items.remove(0);

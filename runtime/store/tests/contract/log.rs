@@ -61,10 +61,11 @@ async fn an_illegal_event_leaves_nothing_behind(store: &dyn Store) {
 async fn the_task_is_the_fold_of_its_log(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
     let guard = Guard::Lease(epoch);
-    let progress = Progress { fuel_used: 7, done: Some(1), total: None, message: Some("m".into()) };
+    let progress =
+        Progress { fuel_used: 7, done: Some(1), total: None, message: Some("m".into()), ran_ms: 3 };
     let drafts =
         vec![Draft { progress: Some(progress), ..draft(line("a")) }, draft(completed(json!([1])))];
-    let done = store.append(Append { task: task.id, guard, drafts, attempt_start: None }).await;
+    let done = store.append(Append::new(task.id, guard, drafts)).await;
     let events = store.events(task.id, 0, 100).await.unwrap();
     let mut fold = Task::begin(task.id, &events[0]).unwrap();
     for event in &events[1..] {

@@ -4,6 +4,7 @@ mod support;
 
 mod claim;
 mod docs;
+mod journal;
 mod list;
 mod log;
 mod retention;

@@ -23,7 +23,7 @@ async fn ended(store: &dyn Store, submission: Submission, at_ms: u64) -> Task {
     let (task, epoch) = run(store, submission).await;
     let draft = Draft { at: at(at_ms), ..draft(completed(json!(null))) };
     let guard = Guard::Lease(epoch);
-    let append = Append { task: task.id, guard, drafts: vec![draft], attempt_start: None };
+    let append = Append::new(task.id, guard, vec![draft]);
     store.append(append).await.unwrap()
 }
 

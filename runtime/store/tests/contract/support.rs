@@ -98,7 +98,7 @@ pub(crate) fn error(code: ErrorCode) -> TaskError {
 
 pub(crate) fn line(text: &str) -> EventBody {
     let (stream, level) = (Stream::Stdout, Level::Info);
-    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into() })
+    EventBody::Log(LogLine { stream, level, offset: 0, text: text.into(), length_bytes: None })
 }
 
 pub(crate) async fn append(
@@ -108,7 +108,7 @@ pub(crate) async fn append(
     bodies: Vec<EventBody>,
 ) -> Result<Task, StoreError> {
     let drafts = bodies.into_iter().map(draft).collect();
-    store.append(Append { task, guard, drafts, attempt_start: None }).await
+    store.append(Append::new(task, guard, drafts)).await
 }
 
 pub(crate) async fn claim(store: &dyn Store, max: usize, now: u64) -> Claims {

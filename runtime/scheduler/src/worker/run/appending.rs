@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use errand_core::{Append, Draft, EventBody, Guard, Status, StoreError, Task};
+use errand_core::{Append, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError, Task};
 
 use super::{Pending, Run, Stop};
 use crate::service::cancelled;
-use crate::worker::logs::cost_bytes;
 
 /// How often a cancel that came while the run ended is tried before it is left to the next claim.
 const MAX_CANCEL_TRIES: usize = 8;
@@ -14,7 +13,7 @@ const MAX_CANCEL_TRIES: usize = 8;
 impl Run {
     /// Starts to append what is pending, unless that is going on.
     pub(super) fn append_if_idle(&self, mut pending: MutexGuard<'_, Pending>) {
-        if pending.appending || pending.drafts.is_empty() || pending.dead {
+        if pending.appending || pending.is_empty() || pending.dead {
             return;
         }
         pending.appending = true;
@@ -29,17 +28,27 @@ impl Run {
         loop {
             let (append, waiting) = {
                 let mut pending = self.lock();
-                if pending.dead || pending.drafts.is_empty() {
+                if pending.dead || pending.is_empty() {
                     pending.appending = false;
+                    if !pending.dead {
+                        // All that they wait for is written.
+                        for waiter in pending.waiting.drain(..) {
+                            let _ = waiter.send(());
+                        }
+                    }
                     if pending.dead && pending.ending {
                         self.settle(pending);
                     }
                     return;
                 }
                 let drafts = pending.take_drafts();
-                let attempt_start = pending.attempt_start.take();
-                let guard = Guard::Lease(self.epoch);
-                let append = Append { task: self.task, guard, drafts, attempt_start };
+                let append = Append {
+                    attempt_start: pending.attempt_start.take(),
+                    entries: std::mem::take(&mut pending.entries),
+                    kept: kept(&drafts, pending.kept),
+                    ..Append::new(self.task, Guard::Lease(self.epoch), drafts)
+                };
+                pending.flying_bytes = std::mem::take(&mut pending.sealed_bytes);
                 (append, std::mem::take(&mut pending.waiting))
             };
             match self.worker.service.store().append(append).await {
@@ -61,15 +70,8 @@ impl Run {
     async fn appended(&self, task: &Task) -> bool {
         let done = {
             let mut pending = self.lock();
-            pending.sealed_bytes = pending
-                .drafts
-                .iter()
-                .map(|draft| match &draft.body {
-                    EventBody::Log(line) => cost_bytes(line),
-                    _ => 0,
-                })
-                .sum();
-            let done = pending.ending && pending.drafts.is_empty();
+            pending.flying_bytes = 0;
+            let done = pending.ending && pending.is_empty();
             if done {
                 pending.appending = false;
                 self.settle(pending);
@@ -98,7 +100,7 @@ impl Run {
                 progress: None,
             };
             let guard = Guard::Version(task.version);
-            let append = Append { task: task.id, guard, drafts: vec![draft], attempt_start: None };
+            let append = Append::new(task.id, guard, vec![draft]);
             match store.append(append).await {
                 Err(StoreError::Conflict) => match store.task(self.task).await {
                     Ok(Some(again)) => task = again,
@@ -120,6 +122,7 @@ impl Run {
         let mut pending = self.lock();
         pending.dead = true;
         pending.drafts.clear();
+        pending.entries.clear();
         pending.waiting.clear();
         drop(pending);
         self.stop(Stop::Lost);
@@ -135,7 +138,20 @@ impl Run {
     }
 }
 
+/// Tells what of the journal the events keep that begin another attempt.
+fn kept(drafts: &[Draft], kept: Option<Kept>) -> Option<Kept> {
+    drafts.iter().find_map(|draft| match &draft.body {
+        EventBody::RetryScheduled { error, .. } if error.code != ErrorCode::Nondeterminism => kept,
+        _ => None,
+    })
+}
+
 impl Pending {
+    /// Tells whether there is nothing to append.
+    fn is_empty(&self) -> bool {
+        self.drafts.is_empty() && self.entries.is_empty()
+    }
+
     /// Takes what the next append is made of: everything, but never a start together with what puts
     /// the task back into the queue. The one begins the lease and the other ends it.
     fn take_drafts(&mut self) -> Vec<Draft> {

@@ -2,7 +2,10 @@
 
 use std::sync::MutexGuard;
 
-use errand_core::{Draft, EventBody, Level, LogLine, Stopped, Stream, UnixMillis};
+use errand_core::{
+    Answer, Draft, EventBody, JournalEntry, Kept, Level, LogLine, Stopped, Stream, UnixMillis,
+};
+use tokio::sync::oneshot;
 
 use super::{Pending, Run};
 use crate::worker::logs::cost_bytes;
@@ -76,7 +79,7 @@ impl Run {
                 if self.is_over(&pending) {
                     return Err(Stopped);
                 }
-                if pending.sealed_bytes + pending.logs.cost_bytes() < MAX_WAITING_BYTES {
+                if pending.waiting_bytes() < MAX_WAITING_BYTES {
                     break self.gather(pending, stream, level, bytes);
                 }
                 let lines = pending.logs.take();
@@ -91,6 +94,75 @@ impl Run {
         Ok(())
     }
 
+    /// Takes events, and the call that they are of. Waits while too much is on its way.
+    pub(super) async fn take_record(
+        &self,
+        events: Vec<EventBody>,
+        call: Option<JournalEntry>,
+    ) -> Result<(), Stopped> {
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            room.as_mut().enable();
+            {
+                let mut pending = self.lock();
+                if self.is_over(&pending) {
+                    return Err(Stopped);
+                }
+                if pending.waiting_bytes() < MAX_WAITING_BYTES {
+                    let lines = pending.logs.take();
+                    self.seal(&mut pending, lines);
+                    self.push(&mut pending, events, call);
+                    self.append_if_idle(pending);
+                    return Ok(());
+                }
+            }
+            room.await;
+        }
+    }
+
+    fn push(&self, pending: &mut Pending, events: Vec<EventBody>, call: Option<JournalEntry>) {
+        for body in events {
+            pending.sealed_bytes += body_bytes(&body);
+            pending.drafts.push(Draft {
+                at: self.worker.service.now(),
+                by: self.worker.principal.clone(),
+                progress: Some(self.meter.progress()),
+                body,
+            });
+        }
+        let Some(mut call) = call else { return };
+        pending.sealed_bytes += call_bytes(&call);
+        if matches!(call.answer, Answer::Failed(_)) {
+            call.said = pending.logs.written();
+            let kept = Kept { before: call.ordinal, said: call.said };
+            pending.kept.get_or_insert(kept);
+        }
+        // An answer replaces the wait for it.
+        if pending.entries.last().is_some_and(|last| last.ordinal == call.ordinal) {
+            pending.entries.pop();
+        }
+        pending.entries.push(call);
+    }
+
+    /// Answers when all that was taken so far is durable.
+    pub(super) async fn durable_so_far(&self) -> Result<(), Stopped> {
+        let wait = {
+            let mut pending = self.lock();
+            if self.is_over(&pending) {
+                return Err(Stopped);
+            }
+            if pending.drafts.is_empty() && pending.entries.is_empty() && !pending.appending {
+                return Ok(());
+            }
+            let (written, wait) = oneshot::channel();
+            pending.waiting.push(written);
+            self.append_if_idle(pending);
+            wait
+        };
+        wait.await.map_err(|_| Stopped)
+    }
+
     /// Takes output. Answers until when the guest must wait if it is too fast.
     fn gather(
         &self,
@@ -101,6 +173,9 @@ impl Run {
     ) -> Option<UnixMillis> {
         let now = self.worker.service.now();
         let cost = pending.logs.write(stream, level, bytes);
+        if cost == 0 {
+            return None;
+        }
         let (used, at) = pending.burst_used;
         let given_back = now.since_ms(at).saturating_mul(LOG_BYTES_PER_MS);
         let used = used.saturating_sub(given_back) + cost as u64;
@@ -114,5 +189,29 @@ impl Run {
         }
         let too_much = used.saturating_sub(LOG_BURST_BYTES);
         (too_much > 0).then(|| now.plus_ms(too_much.div_ceil(LOG_BYTES_PER_MS)))
+    }
+}
+
+impl Pending {
+    /// Returns what is on its way to the disk.
+    fn waiting_bytes(&self) -> usize {
+        self.flying_bytes + self.sealed_bytes + self.logs.cost_bytes()
+    }
+}
+
+/// What an event or a call takes beside its data.
+const RECORD_BYTES: usize = 256;
+
+fn body_bytes(body: &EventBody) -> usize {
+    match body {
+        EventBody::Emitted { data, .. } => RECORD_BYTES + data.to_string().len(),
+        _ => RECORD_BYTES,
+    }
+}
+
+fn call_bytes(call: &JournalEntry) -> usize {
+    match &call.answer {
+        Answer::Given(value) | Answer::Failed(value) => RECORD_BYTES + value.to_string().len(),
+        Answer::Awaited { .. } => RECORD_BYTES,
     }
 }

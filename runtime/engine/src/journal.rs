@@ -1,0 +1,229 @@
+//! The journal of an attempt, from the guest's side: which calls were answered before, and the one way in
+//! which a call is answered once.
+//!
+//! A host call whose answer comes from outside is declared as a [`Call`] and made through [`journaled`].
+//! All that a guest learns otherwise is fixed or derived, so a run that is given the same answers makes the
+//! same calls: where it does not, it fails as `nondeterminism`.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use errand_core::{Answer, ErrorCode, EventBody, JournalEntry, LogOffsets, UnixMillis};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::ended::{Ended, Mismatch};
+use crate::state::RunState;
+
+/// What a call is charged for, in fuel: about what its entry costs the host.
+const CALL_FUEL: u64 = 1_024;
+/// Calls that one attempt may have answered. A checkpoint begins a new journal.
+const MAX_CALLS: u64 = 250_000;
+/// Bytes of answers that one attempt may be given.
+const MAX_BYTES: u64 = 64 << 20;
+/// Arguments longer than this are cut, and compared by their digest.
+const ARGUMENT_BYTES: usize = 96;
+
+/// A host call whose answer is kept.
+pub(crate) trait Call: Send + Sync {
+    /// What it is called in the journal, for ever.
+    const NAME: &'static str;
+    /// What the guest is told.
+    type Answer: Serialize + DeserializeOwned + Send;
+
+    /// Returns what a repeated call must be the same in.
+    fn arguments(&self) -> Value;
+
+    /// Makes the call. `begun` is its entry without an answer: as an earlier run recorded it, where one
+    /// began the call and had no answer. Whether it is to be made again then is for the call to say.
+    fn perform(
+        &self,
+        state: &mut RunState,
+        begun: &JournalEntry,
+    ) -> impl Future<Output = Result<Self::Answer, Ended>> + Send;
+
+    /// Returns the events that say of the answer.
+    fn events(&self, _answer: &Self::Answer) -> Vec<EventBody> {
+        Vec::new()
+    }
+
+    /// Tells whether another attempt may be answered better: a retry goes live at this call then.
+    fn is_failed(_answer: &Self::Answer) -> bool {
+        false
+    }
+}
+
+/// What an attempt was answered, and where the present run is in it.
+pub(crate) struct Journal {
+    recorded: Peekable<IntoIter<JournalEntry>>,
+    calls: u64,
+    bytes: u64,
+    /// The engine that the answers were given under, where it is another one.
+    other_engine: Option<String>,
+}
+
+enum Turn {
+    Answered { answer: Value, at: UnixMillis },
+    Open(JournalEntry),
+}
+
+impl Journal {
+    pub(crate) fn new(recorded: Vec<JournalEntry>, other_engine: Option<String>) -> Self {
+        Self { recorded: recorded.into_iter().peekable(), calls: 0, bytes: 0, other_engine }
+    }
+
+    fn begin(&mut self, call: &str, arguments: &Value, now: UnixMillis) -> Result<Turn, Ended> {
+        if self.calls >= MAX_CALLS {
+            return Err(Ended::bound(ErrorCode::OutputLimit, "journal_calls", MAX_CALLS));
+        }
+        self.calls += 1;
+        let entry = JournalEntry {
+            ordinal: self.calls,
+            call: call.to_owned(),
+            arguments: shown(arguments),
+            at: now,
+            answer: Answer::Awaited { until: None },
+            said: LogOffsets::default(),
+        };
+        let Some(recorded) = self.recorded.next() else {
+            return Ok(Turn::Open(entry));
+        };
+        let same = recorded.ordinal == entry.ordinal
+            && recorded.call == entry.call
+            && recorded.arguments == entry.arguments;
+        if !same {
+            return Err(self.mismatch(&recorded, Some(&entry)));
+        }
+        match recorded.answer {
+            Answer::Given(answer) | Answer::Failed(answer) => {
+                Ok(Turn::Answered { answer, at: recorded.at })
+            }
+            Answer::Awaited { .. } => Ok(Turn::Open(recorded)),
+        }
+    }
+
+    fn count(&mut self, answer: &Value) -> Result<(), Ended> {
+        self.bytes += answer.to_string().len() as u64;
+        if self.bytes > MAX_BYTES {
+            return Err(Ended::bound(ErrorCode::OutputLimit, "journal_bytes", MAX_BYTES));
+        }
+        Ok(())
+    }
+
+    /// Checks at a guest's end that it made all the calls that it made before.
+    pub(crate) fn finish(&mut self) -> Result<(), Ended> {
+        match self.recorded.next() {
+            None => Ok(()),
+            Some(left) => Err(self.mismatch(&left, None)),
+        }
+    }
+
+    fn mismatch(&self, expected: &JournalEntry, got: Option<&JournalEntry>) -> Ended {
+        let named = |entry: &JournalEntry| format!("{}({})", entry.call, entry.arguments);
+        Ended::Nondeterminism(Box::new(Mismatch {
+            ordinal: expected.ordinal,
+            expected: named(expected),
+            got: got.map(named),
+            other_engine: self.other_engine.clone(),
+        }))
+    }
+}
+
+/// Makes a call, or answers it as it was answered before. Tells when that was.
+pub(crate) async fn journaled<C: Call>(
+    state: &mut RunState,
+    call: &C,
+) -> Result<(C::Answer, UnixMillis), Ended> {
+    state.fuel.charge_bytes(CALL_FUEL)?;
+    let now = state.host.now();
+    let mut entry = match state.journal.begin(C::NAME, &call.arguments(), now)? {
+        Turn::Open(entry) => entry,
+        Turn::Answered { answer, at } => {
+            state.journal.count(&answer)?;
+            let answer = serde_json::from_value(answer).map_err(|error| {
+                Ended::Host(format!("the journal's answer to {} can't be read: {error}", C::NAME))
+            })?;
+            return Ok((answer, at));
+        }
+    };
+    let answer = call.perform(state, &entry).await?;
+    let kept = serde_json::to_value(&answer).map_err(|error| {
+        Ended::Host(format!("the answer to {} can't be kept: {error}", C::NAME))
+    })?;
+    state.journal.count(&kept)?;
+    entry.at = state.host.now();
+    let at = entry.at;
+    entry.answer = if C::is_failed(&answer) { Answer::Failed(kept) } else { Answer::Given(kept) };
+    let _waiting = state.fuel.waiting();
+    state.host.record(call.events(&answer), Some(entry)).await?;
+    Ok((answer, at))
+}
+
+/// Writes arguments as they are compared and shown: cut, with a digest of all, where they are long.
+fn shown(arguments: &Value) -> String {
+    let text = arguments.to_string();
+    if text.len() <= ARGUMENT_BYTES {
+        return text;
+    }
+    let digest = blake3::hash(text.as_bytes()).to_hex();
+    let cut = text.floor_char_boundary(ARGUMENT_BYTES - 20);
+    format!("{}… {}", &text[..cut], &digest[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answered(ordinal: u64, call: &str, arguments: &Value) -> JournalEntry {
+        JournalEntry {
+            ordinal,
+            call: call.into(),
+            arguments: shown(arguments),
+            at: UnixMillis(ordinal),
+            answer: Answer::Given(json!(ordinal)),
+            said: LogOffsets::default(),
+        }
+    }
+
+    fn begin(journal: &mut Journal, call: &str, arguments: &Value) -> Result<Turn, Ended> {
+        journal.begin(call, arguments, UnixMillis(9))
+    }
+
+    #[test]
+    fn answers_are_given_again_in_order_and_then_calls_are_open() {
+        let recorded = vec![answered(1, "a", &json!([1])), answered(2, "b", &json!([]))];
+        let mut journal = Journal::new(recorded, None);
+        for (call, arguments) in [("a", json!([1])), ("b", json!([]))] {
+            let turn = begin(&mut journal, call, &arguments).unwrap();
+            assert!(matches!(turn, Turn::Answered { .. }));
+        }
+        let Turn::Open(entry) = begin(&mut journal, "c", &json!([])).unwrap() else {
+            panic!("nothing is recorded of it");
+        };
+        assert_eq!(entry.ordinal, 3);
+        assert!(journal.finish().is_ok());
+    }
+
+    #[test]
+    fn another_call_other_arguments_or_a_call_left_out_are_named() {
+        let recorded = || vec![answered(1, "a", &json!([1]))];
+        let mut journal = Journal::new(recorded(), None);
+        let other = begin(&mut journal, "b", &json!([1])).err().unwrap().to_string();
+        assert!(other.contains("call 1") && other.contains("a([1])") && other.contains("b([1])"));
+        let mut journal = Journal::new(recorded(), Some("old".into()));
+        let other = begin(&mut journal, "a", &json!([2])).err().unwrap().to_string();
+        assert!(other.contains("a([2])") && other.contains("old"), "{other}");
+        let left = Journal::new(recorded(), None).finish().err().unwrap().to_string();
+        assert!(left.contains("a([1])") && left.contains("ended"), "{left}");
+    }
+
+    #[test]
+    fn long_arguments_are_told_apart_by_all_of_them() {
+        let (one, other) = ("é".repeat(500) + "1", "é".repeat(500) + "2");
+        assert_ne!(shown(&json!(one)), shown(&json!(other)));
+        assert!(shown(&json!(one)).len() <= ARGUMENT_BYTES);
+    }
+}
