@@ -27,7 +27,8 @@ fn busy() -> (Server, String, String) {
     }));
     operator.finish(&done);
     operator.post("/v1/queue/pause", &json!({})).expect(200);
-    let queued = operator.submit(&json!({"executor": "probe", "input": {"do": "list", "path": "/workspace"}}));
+    let queued = operator
+        .submit(&json!({"executor": "probe", "input": {"do": "list", "path": "/workspace"}}));
     (server, done, queued)
 }
 
