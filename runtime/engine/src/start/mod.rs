@@ -63,12 +63,9 @@ impl Starts {
             WorkspaceSource::Dir { path } => {
                 let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
                 self.scan(path, limits, |_, _| Ok(())).await.map_err(|error| match error {
-                    StartError::DiskFull => internal(format!("{prefix}{DISK_FULL}")),
-                    StartError::Io(error) => match Ended::of_the_host(&error) {
-                        Some(ended) => internal(format!("{prefix}{ended}")),
-                        None => internal(format!("{prefix}{text}")),
-                    },
-                    StartError::Stopped => internal(&error),
+                    StartError::DiskFull | StartError::Io(_) | StartError::Stopped => {
+                        internal(&error)
+                    }
                     error => StartRefused::Refused(error.to_string()),
                 })
             }
@@ -227,7 +224,12 @@ fn failure(error: StartError, prefix: &str) -> Failure {
         },
         StartError::Refused(_) => invalid("invalid_workspace", false),
         StartError::Changed(_) => invalid("workspace_changed", true),
-        StartError::Io(_) | StartError::Stopped => internal(format!("{prefix}{text}")),
+        StartError::DiskFull => internal(format!("{prefix}{DISK_FULL}")),
+        StartError::Io(error) => match Ended::of_the_host(&error) {
+            Some(ended) => internal(format!("{prefix}{ended}")),
+            None => internal(format!("{prefix}{text}")),
+        },
+        StartError::Stopped => internal(format!("{prefix}{text}")),
     }
 }
 
@@ -240,7 +242,10 @@ fn blobs(destination: &Destination) -> Result<&Arc<dyn Blobs>, std::io::Error> {
 }
 
 fn io(error: &BlobError) -> std::io::Error {
-    std::io::Error::other(error.to_string())
+    match error {
+        BlobError::NoSpace => std::io::ErrorKind::StorageFull.into(),
+        error => std::io::Error::other(error.to_string()),
+    }
 }
 
 /// Ends work on another thread when whoever waits for it is gone.
