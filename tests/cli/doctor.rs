@@ -41,7 +41,8 @@ fn a_missing_blob_is_found() {
     let blobs = data.path().join("store/blobs");
     std::fs::remove_dir_all(&blobs).expect("it is there");
     std::fs::create_dir(&blobs).expect("it is gone");
-    store_is_damaged(data.path());
+    let told = store_is_damaged(data.path());
+    assert!(told.contains(blobs.to_str().expect("it is text")), "{told}");
 }
 
 #[test]
@@ -49,8 +50,8 @@ fn a_damaged_write_ahead_log_is_found() {
     let server = Server::start();
     server.operator().upload("noop", &plugin("test/noop")).expect(201);
     let (_, data) = server.stop();
-    let wal = std::fs::read_dir(data.path().join("store/wal")).expect("it is there");
-    for entry in wal {
+    let wal = data.path().join("store/wal");
+    for entry in std::fs::read_dir(&wal).expect("it is there") {
         let path = entry.expect("it is read").path();
         let mut bytes = std::fs::read(&path).expect("it is read");
         // Behind what was written lies room that was taken in advance. Whole frames must follow the
@@ -61,12 +62,58 @@ fn a_damaged_write_ahead_log_is_found() {
         }
         std::fs::write(&path, bytes).expect("it is ours");
     }
-    store_is_damaged(data.path());
+    let told = store_is_damaged(data.path());
+    assert!(told.contains(wal.to_str().expect("it is text")), "{told}");
+    assert!(told.contains("at byte"), "{told}");
 }
 
 #[track_caller]
-fn store_is_damaged(data: &Path) {
+fn store_is_damaged(data: &Path) -> String {
     let ran = shell::run(errand(&["doctor"]).env("ERRAND_DATA", data)).expect(1);
     assert!(ran.stdout.contains("✗ store"), "{}", ran.stdout);
     assert!(ran.stdout.contains("keep a copy"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("errand restore"), "{}", ran.stdout);
+    ran.stdout
+}
+
+#[test]
+fn a_damaged_compiled_file_is_found_and_a_server_makes_it_anew() {
+    for cut in [false, true] {
+        let server = Server::start();
+        server.operator().upload("noop", &plugin("test/noop")).expect(201);
+        let (_, data) = server.stop();
+        let compiled = std::fs::read_dir(data.path().join("compiled")).expect("it is there");
+        let path = compiled
+            .map(|entry| entry.expect("it is read").path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "cwasm"))
+            .expect("it was compiled");
+        let whole = std::fs::read(&path).expect("it is read");
+        let mut bytes = whole.clone();
+        let middle = bytes.len() / 2;
+        if cut {
+            bytes.truncate(middle)
+        } else {
+            bytes[middle] ^= 1
+        }
+        std::fs::write(&path, bytes).expect("it is ours");
+        let ran = shell::run(errand(&["doctor"]).env("ERRAND_DATA", data.path())).expect(1);
+        assert!(ran.stdout.contains("✗ compile cache"), "{}", ran.stdout);
+        assert!(ran.stdout.contains(path.to_str().expect("it is text")), "{}", ran.stdout);
+
+        let log = data.path().join("log");
+        let file = std::fs::File::create(&log).expect("it can be made");
+        let server = Server::start_in(data, |server| _ = server.stderr(file));
+        let operator = server.operator();
+        for _ in 0..2 {
+            let id = operator.submit(&serde_json::json!({"executor": "noop"}));
+            assert_eq!(operator.finish(&id)["status"], "completed");
+        }
+        let (_, data) = server.stop();
+        assert_eq!(std::fs::read(&path).expect("it is read"), whole);
+        let log = std::fs::read_to_string(log).expect("it is read");
+        assert_eq!(log.matches("WARN").count(), 1, "{log}");
+        assert!(log.contains("is damaged") && log.contains(".cwasm"), "{log}");
+        let report = shell::run(errand(&["doctor"]).env("ERRAND_DATA", data.path())).ok();
+        assert!(report.contains("✓ compile cache"), "{report}");
+    }
 }

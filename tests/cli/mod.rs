@@ -5,6 +5,7 @@
 
 mod administration;
 mod answers;
+mod backup;
 mod data_dir;
 mod doctor;
 mod following;

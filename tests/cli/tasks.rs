@@ -184,3 +184,34 @@ fn artifacts_go_through_a_pipe_byte_by_byte() {
     assert!(output.status.success());
     assert_eq!(output.stdout, (0..=255).collect::<Vec<u8>>().repeat(4096));
 }
+
+#[test]
+fn failed_tasks_are_retried_and_deleted_by_conditions() {
+    let failed = |label: &str| {
+        let input = r#"{"args": ["exit", "3"]}"#;
+        let id = submitted(&[shared::command_probe(), "--input", input, "--label", label]);
+        shell::shared(&["result", "--wait", &id]).expect(1);
+        id
+    };
+    let (one, two) = (failed("cli=bulk"), failed("cli=bulk"));
+    let other = failed("cli=bulk-not");
+    let retried = shell::shared(&["retry", "--all", "--label", "cli=bulk"]).expect(0);
+    assert_eq!(
+        (retried.stdout.as_str(), retried.stderr.as_str()),
+        ("", "2 tasks are queued again\n")
+    );
+    for id in [&one, &two] {
+        shell::shared(&["result", "--wait", id]).expect(1);
+        assert_eq!(shell::shared(&["show", id, "--json"]).json()["attempt"], 2);
+    }
+    assert_eq!(shell::shared(&["show", &other, "--json"]).json()["attempt"], 1);
+    let none = ["retry", "--all", "--status", "cancelled", "--label", "cli=bulk", "--json"];
+    assert_eq!(shell::shared(&none).json(), json!({"count": 0}));
+    shell::shared(&["delete", "--all", "--label", "cli=bulk"]).expect(0).has("2 tasks are deleted");
+    shell::shared(&["show", &one]).fails(3, "no task");
+    shell::shared(&["show", &other]).expect(0);
+    shell::shared(&["delete", &other, "--label", "cli=bulk"]).fails(2, "--all");
+    shell::shared(&["delete", "--all", &other]).fails(2, "cannot be used");
+    shell::shared(&["retry", "--all", "--status", "queued"]).fails(2, "failed, cancelled");
+    shell::shared(&["delete"]).fails(2, "ID");
+}

@@ -50,6 +50,7 @@ impl Uploads {
             allocation: Allocation::Pooled { instances: 1 },
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
+            reserve_bytes: 0,
             compiler: harness::errand_path(),
             blobs: None,
             allowed: Arc::default(),

@@ -169,24 +169,6 @@ impl DataDir {
         self.root.join("workspaces")
     }
 
-    /// Counts the compiled executors and their bytes, nothing where there is no such directory.
-    pub(crate) fn compiled_size(&self) -> io::Result<Option<(u64, u64)>> {
-        let entries = match fs::read_dir(self.compiled()) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let (mut files, mut bytes) = (0, 0);
-        for entry in entries {
-            let metadata = entry?.metadata()?;
-            if metadata.is_file() {
-                files += 1;
-                bytes += metadata.len();
-            }
-        }
-        Ok(Some((files, bytes)))
-    }
-
     /// Reads what a server says of itself, if one runs or died without a word.
     pub(crate) fn server(&self) -> Option<ServerNote> {
         let text = fs::read_to_string(self.root.join(SERVER_NOTE)).ok()?;

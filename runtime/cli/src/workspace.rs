@@ -154,6 +154,7 @@ fn refusal(path: &Path, error: StartError) -> CommandError {
         StartError::Io(error) => {
             anyhow::Error::from(error).context(format!("start from `{path}`")).into()
         }
+        StartError::DiskFull => CommandError::refused(error),
         StartError::Stopped => CommandError::refused("it was stopped"),
     }
 }

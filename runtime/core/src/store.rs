@@ -35,7 +35,8 @@ pub trait Store: Send + Sync {
     /// may not follow, [`StoreError::NotFound`].
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Task, StoreError>>;
 
-    /// Leases queued tasks to a worker: those that resume first, then by priority, then by age.
+    /// Leases queued tasks to a worker: those that resume first, then by priority, then by age. None
+    /// while there is no room for what they may write.
     ///
     /// A task leased and not yet `started` stays `queued`. A store of one process keeps that lease in
     /// memory until the next write to the task.
@@ -120,6 +121,13 @@ pub trait Store: Send + Sync {
         expected: Option<u64>,
         value: Option<Value>,
     ) -> BoxFuture<'_, Result<u64, StoreError>>;
+
+    /// Refuses new work where there is no room for it. [`Store::submit`] and [`Store::claim`] look by
+    /// themselves; this is for what is stored beside them.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`].
+    fn check_room(&self) -> BoxFuture<'_, Result<(), StoreError>>;
 
     /// Returns tasks that ended before a moment, a part at a time. Looks at no more than it must, so a
     /// part may be short or empty and yet not the last.

@@ -130,6 +130,7 @@ impl Ours {
             allocation: Allocation::Pooled { instances: INSTANCES },
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
+            reserve_bytes: 0,
             compiler: std::env::current_exe().expect("this program has a path"),
             blobs: None,
             allowed: Default::default(),

@@ -1,7 +1,7 @@
 //! How a run is ended from the host's side, and what the end of a run means for its task.
 
 use errand_core::{ErrorCode, Failure, InterruptReason, Outcome};
-use errand_workspace::Exceeded;
+use errand_workspace::{Exceeded, Refused};
 use serde_json::json;
 use wasmtime::component::ResourceTableError;
 use wasmtime::{GcHeapOutOfMemory, Trap};
@@ -9,6 +9,9 @@ use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::FieldMapError;
 
 use crate::config::{COMPONENT_HANDLES, HOST_CALL_BYTES, HTTP_FIELDS_BYTES, MAX_HANDLES};
+
+/// Why a run ends that the host can't give room.
+pub(crate) const DISK_FULL: &str = "the host's disk is full; nothing is wrong with the task";
 
 /// Raised in a host call to end the run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +65,15 @@ impl std::fmt::Display for Mismatch {
     }
 }
 
+impl From<Refused> for Ended {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Exceeded(exceeded) => exceeded.into(),
+            Refused::DiskFull => Self::disk_full(),
+        }
+    }
+}
+
 impl From<Exceeded> for Ended {
     fn from(exceeded: Exceeded) -> Self {
         Self::Bound {
@@ -81,6 +93,22 @@ impl From<errand_core::Stopped> for Ended {
 impl Ended {
     pub(crate) fn bound(code: ErrorCode, limit: &'static str, value: u64) -> Self {
         Self::Bound { code, limit, value }
+    }
+
+    pub(crate) fn disk_full() -> Self {
+        Self::Host(DISK_FULL.into())
+    }
+
+    /// Tells whether an error is of the host's disk and no answer for a guest.
+    pub(crate) fn of_the_host(error: &std::io::Error) -> Option<Self> {
+        use std::io::ErrorKind;
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(Self::disk_full()),
+            _ if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
+                Some(Self::Host(format!("the host's disk failed: {error}")))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn into_outcome(self) -> Outcome {

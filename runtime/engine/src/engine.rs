@@ -8,7 +8,7 @@ use errand_core::{
     AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
     Limits, Outcome, RunHost, Runner, Signature, StartRefused, WorkspaceSource,
 };
-use errand_workspace::{AllowedDirs, Workspaces};
+use errand_workspace::{AllowedDirs, Room, Workspaces};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,8 @@ pub struct EngineOptions {
     pub compiled: PathBuf,
     /// Where workspaces are made.
     pub workspaces: PathBuf,
+    /// How many bytes they leave free on their disk.
+    pub reserve_bytes: u64,
     /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
     pub compiler: PathBuf,
     /// Where executors' sources, artifacts and what workspaces start from lie; nothing where none of
@@ -62,6 +64,8 @@ impl Engine {
         make_private(&options.compiled).map_err(|error| failed(&error))?;
         make_private(&options.workspaces).map_err(|error| failed(&error))?;
         let workspaces = Workspaces::open(&options.workspaces).map_err(|error| failed(&error))?;
+        let workspaces =
+            workspaces.within(Room::beside(&options.workspaces, options.reserve_bytes));
         let ticker = Ticker::start().map_err(|error| failed(&error))?;
         let executors =
             Executors::new(options.allocation, ticker.clone(), options.compiled.clone())
@@ -132,6 +136,16 @@ impl Engine {
         match self.executors.load(digest, job.kind) {
             Ok(loaded) => return Ok(loaded),
             Err(LoadError::NotCompiled) => {}
+            Err(LoadError::Damaged(path)) => {
+                let path = path.display();
+                tracing::warn!(%path, "a compiled file is damaged or incomplete; it is made again");
+                let compiled = self.executors.path(digest);
+                let discarded =
+                    self.admission.discard_unless(|| self.executors.has_whole(digest), &compiled);
+                discarded.await.map_err(|error| {
+                    failed(ErrorCode::Internal, format!("remove the damaged `{path}`: {error}"))
+                })?;
+            }
             Err(LoadError::Unusable(why)) => {
                 return Err(failed(ErrorCode::Internal, format!("load the executor: {why}")));
             }

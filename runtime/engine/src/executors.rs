@@ -11,7 +11,7 @@ use wasmtime_wasi::p2::bindings::CommandPre;
 
 use crate::admission;
 use crate::bindings::ExecutorPre;
-use crate::compiled;
+use crate::compiled::{self, Seal};
 use crate::config::{self, Allocation, Footprint};
 use crate::epoch::Ticker;
 use crate::host;
@@ -58,6 +58,9 @@ pub(crate) enum LoadError {
     /// It was never compiled for this engine, or its file is gone.
     #[error("it is not compiled for this engine")]
     NotCompiled,
+    /// Its file is not what was written.
+    #[error("its compiled file is damaged: {}", .0.display())]
+    Damaged(PathBuf),
     /// Its file can't be used.
     #[error("{0}")]
     Unusable(String),
@@ -97,6 +100,12 @@ impl Executors {
         compiled::path(&self.directory, digest, &self.compatibility)
     }
 
+    /// Tells whether the compiled form is what was written.
+    pub(crate) fn has_whole(&self, digest: Digest) -> bool {
+        let path = self.path(digest);
+        admission::kept(&path).is_some_and(|kept| self.is_whole(&kept.compiled, &path))
+    }
+
     /// Returns the executor, mapping it where it is not mapped yet.
     pub(crate) fn load(&self, digest: Digest, kind: ExecutorKind) -> Result<Loaded, LoadError> {
         if let Some(loaded) = self.lock().get(&digest) {
@@ -115,13 +124,29 @@ impl Executors {
 
     fn map(&self, path: &Path, kind: ExecutorKind) -> Result<Loaded, LoadError> {
         let unusable = |error: wasmtime::Error| LoadError::Unusable(format!("{error:#}"));
-        let profile = admission::known(path).ok_or(LoadError::NotCompiled)?;
-        let linker = self.linker(Footprint::of(profile.size_bytes)).map_err(unusable)?;
+        let kept = match admission::kept(path) {
+            Some(kept) => kept,
+            None if path.exists() => return Err(LoadError::Damaged(path.to_owned())),
+            None => return Err(LoadError::NotCompiled),
+        };
+        if !self.is_whole(&kept.compiled, path) {
+            return Err(LoadError::Damaged(path.to_owned()));
+        }
+        let linker = self.linker(Footprint::of(kept.profile.size_bytes)).map_err(unusable)?;
         let component = compiled::map(linker.engine(), path).map_err(|error| match error {
             compiled::MapError::Missing => LoadError::NotCompiled,
             compiled::MapError::Unusable(message) => LoadError::Unusable(message),
         })?;
         prepare(linker, &component, kind).map_err(unusable)
+    }
+
+    /// Tells whether a compiled file is what was written. One that is not there is not: its profile is.
+    fn is_whole(&self, seal: &Seal, path: &Path) -> bool {
+        match self.allocation {
+            // A server loads it once. What can't be read now is compiled again.
+            Allocation::Pooled { .. } => seal.fits(path).unwrap_or(false),
+            Allocation::OnDemand => seal.fits_size(path),
+        }
     }
 
     fn linker(&self, footprint: Footprint) -> wasmtime::Result<&Linker<RunState>> {

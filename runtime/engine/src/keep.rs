@@ -7,6 +7,7 @@ use errand_core::{Artifact, BlobError, Blobs};
 use errand_workspace::Workspace;
 
 use crate::bindings::errand::task::types::Bound;
+use crate::ended::DISK_FULL;
 
 /// Artifacts that one run may keep.
 pub(crate) const MAX_ARTIFACTS: usize = 1_000;
@@ -80,5 +81,9 @@ pub(crate) async fn keep(
 }
 
 fn host(error: BlobError) -> KeepError {
-    KeepError::Host(format!("failed to keep an artifact: {error}"))
+    let why = match error {
+        BlobError::NoSpace => DISK_FULL.to_owned(),
+        error => error.to_string(),
+    };
+    KeepError::Host(format!("failed to keep an artifact: {why}"))
 }

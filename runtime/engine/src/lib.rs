@@ -28,6 +28,7 @@ pub mod typed;
 
 pub use admission::as_component;
 pub use admission::child::main as compile_child;
+pub use compiled::{CompiledFiles, check_compiled};
 pub use config::{Allocation, MAX_OPEN_FILES};
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use host::filesystem::SeedFile;

@@ -18,6 +18,9 @@ use crate::writer::Writer;
 /// From this size on a request is encoded away from the threads that run tasks: it may write blobs.
 const LARGE_BYTES: usize = 16 << 10;
 
+/// How soon a worker is told to come back where the disk has no room for what a task may write.
+const NO_ROOM_RETRY_MS: u64 = 1_000;
+
 /// The store of one process.
 pub(crate) struct Embedded {
     pub(crate) view: View,
@@ -91,12 +94,19 @@ impl Store for Embedded {
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Claims, StoreError>> {
         Box::pin(async move {
+            let look_again = claim.now.plus_ms(NO_ROOM_RETRY_MS);
             let taken = self.writer.execute(move |state, context| {
+                if context.check_room().is_err() {
+                    context.claimed(false);
+                    return Ok(None);
+                }
                 let taken = state.claim(&claim);
                 context.claimed(state.has_ready());
-                Ok(taken)
+                Ok(Some(taken))
             });
-            let taken = taken.await?;
+            let Some(taken) = taken.await? else {
+                return Ok(Claims { items: Vec::new(), next_due: Some(look_again) });
+            };
             let mut claims = Claims { items: Vec::new(), next_due: taken.next_due };
             for given in taken.items {
                 let id = given.task.id;
@@ -216,6 +226,10 @@ impl Store for Embedded {
         Box::pin(self.writer.execute(move |state, _| state.put_doc(kind, &key, expected, value)))
     }
 
+    fn check_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.writer.execute(|_, context| context.check_room()))
+    }
+
     fn expired(&self, query: ExpiredQuery) -> BoxFuture<'_, Result<ExpiredPage, StoreError>> {
         Box::pin(self.read_much(move |view| view.expired(&query)))
     }
@@ -331,6 +345,7 @@ macro_rules! delegate_store {
                 expected: Option<u64>,
                 value: Option<serde_json::Value>
             ) -> u64);
+            delegate_store!(@ check_room() -> ());
             delegate_store!(@ expired(query: errand_core::ExpiredQuery) -> errand_core::ExpiredPage);
             delegate_store!(@ without_task(
                 blobs: Vec<errand_core::Digest>

@@ -18,6 +18,7 @@ mod codec;
 mod durable;
 mod embedded;
 mod failure;
+mod free_space;
 mod kv;
 mod memory_store;
 mod read;
@@ -29,7 +30,12 @@ mod writer;
 pub use backup::{RestoreError, Restored, restore};
 pub use blobs::{DirBlobs, MemoryBlobs};
 pub use durable::{Finding, OpenError, Part, SledOptions, SledStore, Syncing, Trust};
+pub use free_space::FreeSpace;
 pub use memory_store::MemoryStore;
+
+/// How many bytes of the disk are kept free unless it is said otherwise: what runs can end in them, and
+/// the store can take its snapshots.
+pub const RESERVE_BYTES: u64 = 256 << 20;
 
 /// How many tasks may be queued unless it is said otherwise: about 300 MB of memory and 1.5 GB of disk.
 pub const QUEUED_MAX: u64 = 2_000_000;

@@ -98,7 +98,7 @@ async fn all_that_was_acknowledged_before_a_backup_is_in_it_while_others_write()
         }));
     }
     let mut least = 0;
-    for round in 0..6 {
+    for round in 0..4 {
         while acknowledged.lock().unwrap().len() < least {
             tokio::task::yield_now().await;
         }
@@ -120,7 +120,7 @@ async fn all_that_was_acknowledged_before_a_backup_is_in_it_while_others_write()
     for writer in writers {
         writer.await.unwrap();
     }
-    assert!(acknowledged.lock().unwrap().len() > 300);
+    assert!(acknowledged.lock().unwrap().len() > 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,7 @@ async fn a_backup_that_is_cut_off_or_changed_anywhere_leaves_nothing_behind() {
     fs::create_dir(dir.path().join("copies")).unwrap();
     let mut tried = 0;
     // The last blocks are zeros that say nothing.
-    for at in (0..whole.len() - 1_536).step_by(611) {
+    for at in (0..whole.len() - 1_536).step_by(2_503) {
         let mut changed = whole.clone();
         changed[at] ^= 0x10;
         for backup in [&changed[..], &whole[..at]] {
@@ -188,7 +188,7 @@ async fn a_backup_that_is_cut_off_or_changed_anywhere_leaves_nothing_behind() {
             tried += 1;
         }
     }
-    assert!(tried > 300, "{tried}");
+    assert!(tried > 80, "{tried}");
     restore(&whole[..], &copy).await.unwrap();
 }
 

@@ -7,10 +7,13 @@
 mod support;
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use errand_core::*;
-use errand_store::{OpenError, SledOptions, SledStore, Syncing, Trust};
+use errand_store::{FreeSpace, OpenError, SledOptions, SledStore, Syncing, Trust};
 use serde_json::json;
 
 use support::*;
@@ -243,6 +246,57 @@ async fn new_tasks_are_refused_when_the_queue_or_the_disk_is_full() {
     // What runs may end.
     let _ = epoch;
     append(&store, task.id, Guard::Version(2), vec![completed(json!(1))]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_stops_while_the_disk_is_full_and_goes_on_when_it_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = Arc::new(AtomicU64::new(1_000));
+    let measured = free.clone();
+    let free_space = FreeSpace::measured_by(move |_| Ok(measured.load(Ordering::Relaxed)));
+    let options = || SledOptions {
+        reserve_bytes: 1_000,
+        free_space: free_space.clone(),
+        ..SledOptions::default()
+    };
+    let store = SledStore::open(dir.path(), options()).unwrap();
+    let (task, epoch) = run(&store, submission()).await;
+    let queued = submit(&store, submission()).await;
+    store.check_room().await.unwrap();
+    free.store(999, Ordering::Relaxed);
+    // A look is good for a while; a store that was just opened has not looked.
+    store.close().await.unwrap();
+    drop(store);
+    let store = SledStore::open(dir.path(), options()).unwrap();
+    let _ = epoch;
+    for refused in [
+        store.check_room().await.unwrap_err(),
+        store.submit(vec![new(submission())]).await.unwrap_err(),
+    ] {
+        assert!(matches!(refused, StoreError::NoSpace), "{refused}");
+    }
+    let none = claim(&store, 9, 5_000).await;
+    assert!(none.items.is_empty());
+    let look_again = none.next_due.unwrap();
+    assert!(look_again > at(5_000) && look_again <= at(10_000), "{look_again:?}");
+    let large = io::repeat(1).take(20 << 20);
+    let refused = store.blobs().put_reader(Box::new(large)).await;
+    assert!(matches!(refused, Err(BlobError::NoSpace)));
+    // What runs may end, its output and its files too, in what is reserved.
+    let output = completed(json!("x".repeat(100_000)));
+    append(&store, task.id, Guard::Version(2), vec![output]).await.unwrap();
+    store.blobs().put("small".into()).await.unwrap();
+
+    free.store(1_000, Ordering::Relaxed);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while store.check_room().await.is_err() {
+        assert!(std::time::Instant::now() < deadline, "nobody looks again");
+        tokio::task::yield_now().await;
+    }
+    let items = claim(&store, 9, 5_000).await.items;
+    assert_eq!(items[0].task.id, queued.id);
+    submit(&store, submission()).await;
+    assert_eq!(store.verify().await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ mod ignored;
 mod pack;
 mod place;
 mod quota;
+mod room;
 mod root;
 mod scan;
 mod start;
@@ -20,7 +21,8 @@ mod unpack;
 pub use allowed::{AllowedDirs, Directory};
 
 pub use globs::{Globs, InvalidGlob};
-pub use quota::{Exceeded, FileId, OpenFile, Quota};
+pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
+pub use room::Room;
 pub use root::{Found, Workspace, WorkspaceError, Workspaces};
 pub use scan::Scan;
 pub use start::{Bounds, MAX_FILES, StartError, StopFlag};

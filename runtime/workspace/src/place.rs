@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use cap_std::fs::{OpenOptions, OpenOptionsExt};
 
 use crate::root::Workspace;
-use crate::{Bounds, Quota, StartError};
+use crate::{Bounds, Quota, Refused, StartError};
 
 /// How much of a file is held in memory.
 const COPY_BYTES: usize = 256 << 10;
@@ -65,7 +65,7 @@ impl<'a> Placer<'a> {
             };
             let grown = size + read as u64;
             let counted = self.quota.resize(size, grown);
-            counted.map_err(|exceeded| Copying::Writing(too_large(exceeded, path)))?;
+            counted.map_err(|refused| Copying::Writing(does_not_fit(refused, path)))?;
             file.write_all(&self.buffer[..read]).map_err(writing)?;
             size = grown;
         }
@@ -83,7 +83,7 @@ impl<'a> Placer<'a> {
 
     fn count(&self, path: &str) -> Result<(), StartError> {
         self.bounds.stop.check()?;
-        self.quota.add_entry().map_err(|exceeded| too_large(exceeded, path))
+        self.quota.add_entry().map_err(|refused| does_not_fit(refused, path))
     }
 }
 
@@ -93,6 +93,13 @@ pub(crate) enum Copying {
     Reading(io::Error),
     /// Where it goes.
     Writing(StartError),
+}
+
+fn does_not_fit(refused: Refused, path: &str) -> StartError {
+    match refused {
+        Refused::Exceeded(exceeded) => too_large(exceeded, path),
+        Refused::DiskFull => StartError::DiskFull,
+    }
 }
 
 fn too_large(exceeded: crate::Exceeded, path: &str) -> StartError {

@@ -7,6 +7,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use crate::Room;
+
+/// What an entry takes up on a disk, about.
+const ENTRY_BYTES: u64 = 4 << 10;
+
 /// Identifies a file while it exists: device and inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
@@ -26,11 +31,23 @@ pub struct Exceeded {
     pub value: u64,
 }
 
+/// Why a workspace may not grow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A bound of its own would be exceeded.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
+    /// The disk that it lies on is full, down to the reserve. No fault of whoever grows it.
+    #[error("the host's disk is full")]
+    DiskFull,
+}
+
 /// The account of one workspace. Cheap to clone; clones share it.
 #[derive(Debug, Clone)]
 pub struct Quota {
     limit_bytes: u64,
     limit_files: u64,
+    room: Option<Room>,
     state: Arc<Mutex<State>>,
 }
 
@@ -52,7 +69,13 @@ struct Open {
 impl Quota {
     /// Opens an account for an empty workspace.
     pub fn new(limit_bytes: u64, limit_files: u64) -> Self {
-        Self { limit_bytes, limit_files, state: Arc::default() }
+        Self { limit_bytes, limit_files, room: None, state: Arc::default() }
+    }
+
+    /// Lets it grow only while there is room on its disk too.
+    #[must_use]
+    pub fn within(self, room: Room) -> Self {
+        Self { room: Some(room), ..self }
     }
 
     /// Returns the bytes that lie in the workspace.
@@ -68,12 +91,15 @@ impl Quota {
     /// Counts that a file changes its size. Call it before the change where it grows.
     ///
     /// # Errors
-    /// When the workspace would hold too many bytes; nothing is counted then.
-    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Exceeded> {
+    /// When the workspace would hold too many bytes, or there is no room; nothing is counted then.
+    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Refused> {
         let mut state = self.lock();
         let bytes = state.bytes.saturating_sub(from_bytes).saturating_add(to_bytes);
         if to_bytes > from_bytes && bytes > self.limit_bytes {
-            return Err(Exceeded { limit: "workspace_bytes", value: self.limit_bytes });
+            return Err(Exceeded { limit: "workspace_bytes", value: self.limit_bytes }.into());
+        }
+        if to_bytes > from_bytes && !self.has_room(to_bytes - from_bytes) {
+            return Err(Refused::DiskFull);
         }
         state.bytes = bytes;
         Ok(())
@@ -82,11 +108,14 @@ impl Quota {
     /// Counts a new directory entry. Call it before it is made.
     ///
     /// # Errors
-    /// When the workspace would hold too many entries; nothing is counted then.
-    pub fn add_entry(&self) -> Result<(), Exceeded> {
+    /// When the workspace would hold too many entries, or there is no room; nothing is counted then.
+    pub fn add_entry(&self) -> Result<(), Refused> {
         let mut state = self.lock();
         if state.files >= self.limit_files {
-            return Err(Exceeded { limit: "workspace_files", value: self.limit_files });
+            return Err(Exceeded { limit: "workspace_files", value: self.limit_files }.into());
+        }
+        if !self.has_room(ENTRY_BYTES) {
+            return Err(Refused::DiskFull);
         }
         state.files += 1;
         Ok(())
@@ -113,6 +142,10 @@ impl Quota {
         OpenFile { quota: self.clone(), file }
     }
 
+    fn has_room(&self, bytes: u64) -> bool {
+        self.room.as_ref().is_none_or(|room| room.has(bytes))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(|poison| poison.into_inner())
     }
@@ -135,7 +168,7 @@ impl OpenFile {
     ///
     /// # Errors
     /// As [`Quota::resize`].
-    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Exceeded> {
+    pub fn resize(&self, from_bytes: u64, to_bytes: u64) -> Result<(), Refused> {
         self.quota.resize(from_bytes, to_bytes)?;
         let mut state = self.quota.lock();
         if let Some(Open { unlinked_bytes: Some(bytes), .. }) = state.open.get_mut(&self.file) {
@@ -175,7 +208,7 @@ mod tests {
         let quota = Quota::new(100, 10);
         quota.resize(0, 80).unwrap();
         let refused = quota.resize(0, 21).unwrap_err();
-        assert_eq!(refused, Exceeded { limit: "workspace_bytes", value: 100 });
+        assert_eq!(refused, Exceeded { limit: "workspace_bytes", value: 100 }.into());
         assert_eq!(quota.bytes(), 80);
         quota.resize(80, 0).unwrap();
         quota.resize(0, 100).unwrap();
@@ -197,11 +230,22 @@ mod tests {
     }
 
     #[test]
+    fn growth_on_a_full_disk_is_refused_and_shrinking_is_not() {
+        let quota = Quota::new(100, 10).within(Room::measured_by(|| Ok(0), 1));
+        assert_eq!(quota.resize(0, 1), Err(Refused::DiskFull));
+        assert_eq!(quota.add_entry(), Err(Refused::DiskFull));
+        assert_eq!((quota.bytes(), quota.files()), (0, 0));
+        quota.resize(50, 0).unwrap();
+        assert!(matches!(quota.resize(0, 101), Err(Refused::Exceeded(_))), "its own bound first");
+    }
+
+    #[test]
     fn entries_are_bounded() {
         let quota = Quota::new(100, 2);
         quota.add_entry().unwrap();
         quota.add_entry().unwrap();
-        assert_eq!(quota.add_entry().unwrap_err().limit, "workspace_files");
+        let refused = quota.add_entry().unwrap_err();
+        assert_eq!(refused, Exceeded { limit: "workspace_files", value: 2 }.into());
         quota.remove_entry();
         quota.add_entry().unwrap();
     }

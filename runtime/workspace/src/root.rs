@@ -9,7 +9,7 @@ use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt};
 
-use crate::Globs;
+use crate::{Globs, Quota, Room};
 
 /// How deep a walk follows directories. Deeper ones are passed over: their paths are longer than any
 /// system call takes.
@@ -24,6 +24,7 @@ pub struct WorkspaceError(#[from] io::Error);
 #[derive(Debug)]
 pub struct Workspaces {
     root: Dir,
+    room: Option<Room>,
 }
 
 impl Workspaces {
@@ -33,7 +34,22 @@ impl Workspaces {
     /// When it can't be made or opened.
     pub fn open(path: &Path) -> Result<Self, WorkspaceError> {
         Dir::create_ambient_dir_all(path, ambient_authority())?;
-        Ok(Self { root: Dir::open_ambient_dir(path, ambient_authority())? })
+        Ok(Self { root: Dir::open_ambient_dir(path, ambient_authority())?, room: None })
+    }
+
+    /// Lets workspaces grow only while there is room.
+    #[must_use]
+    pub fn within(self, room: Room) -> Self {
+        Self { room: Some(room), ..self }
+    }
+
+    /// Opens an account for one of them.
+    pub fn quota(&self, limit_bytes: u64, limit_files: u64) -> Quota {
+        let quota = Quota::new(limit_bytes, limit_files);
+        match &self.room {
+            Some(room) => quota.within(room.clone()),
+            None => quota,
+        }
     }
 
     /// Removes every workspace that an earlier process left behind, and says how many there were.

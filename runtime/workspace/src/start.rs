@@ -64,6 +64,9 @@ pub enum StartError {
     /// Something is wrong on this side.
     #[error("{0}")]
     Io(#[from] io::Error),
+    /// The host has no room for it; another try may pass.
+    #[error("the host's disk is full")]
+    DiskFull,
     /// It was told to end.
     #[error("it was stopped")]
     Stopped,

@@ -95,8 +95,12 @@ pub(crate) fn restore(args: &RestoreArgs, globals: &GlobalArgs) -> Result<Exit> 
         data.remove_empty();
     }
     let restored = restored?;
-    let (tasks, blobs) = (restored.tasks, restored.blobs);
+    let count = |count: u64, one: &str| match count {
+        1 => format!("1 {one}"),
+        many => format!("{many} {one}s"),
+    };
+    let (tasks, blobs) = (count(restored.tasks, "task"), count(restored.blobs, "blob"));
     let path = data.path().display();
-    output::note(format_args!("restored {tasks} tasks and {blobs} blobs into {path}, all checked"));
+    output::note(format_args!("restored {tasks} and {blobs} into {path}, all checked"));
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::bulk::BulkArgs;
 use super::for_each;
 use crate::cli::GlobalArgs;
 use crate::client::{Client, Route};
@@ -17,16 +18,26 @@ use crate::output;
 #[command(after_help = "\
 Examples:
   errand delete 01kapq3v5d0000000000000001
+  errand delete --all --status cancelled --label run=nightly
   errand list --status completed --limit 0 --json | jq -r '.items[].id' | xargs errand delete")]
 pub(crate) struct DeleteArgs {
     /// The tasks
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required_unless_present = "all")]
     #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     ids: Vec<String>,
+    /// All failed tasks that meet the conditions
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    #[command(flatten)]
+    bulk: BulkArgs,
 }
 
 pub(crate) fn run(args: &DeleteArgs, globals: &GlobalArgs) -> Result<Exit> {
     let client = Client::connect(globals, TokenFile::Agent)?;
+    if args.all {
+        args.bulk.perform(&client, "discard", "deleted", false)?;
+        return Ok(Exit::Done);
+    }
     for_each(&args.ids, |id| {
         client.delete(Route::new("/v1/tasks").segment(id))?;
         output::note(format_args!("{id} is deleted"));

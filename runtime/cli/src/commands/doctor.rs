@@ -155,12 +155,19 @@ fn check_disk(data: &DataDir) -> Check {
 
 fn check_cache(data: &DataDir) -> Check {
     const NAME: &str = "compile cache";
-    match data.compiled_size() {
-        Ok(Some((files, bytes))) => {
-            Check::good(NAME, format!("{files} files, {}", units::size(bytes)))
+    const REMOVE: &str = "it can be removed: what is needed is compiled again";
+    match errand_engine::check_compiled(&data.compiled()) {
+        Ok(found) if found.damaged.is_empty() => {
+            Check::good(NAME, format!("{} executors, {}", found.count, units::size(found.bytes)))
         }
-        Ok(None) => Check::good(NAME, "empty"),
-        Err(error) => Check::bad(NAME, error.to_string(), "it can be deleted: it is made again"),
+        Ok(found) => {
+            let paths = found.damaged.iter().map(|path| path.display().to_string());
+            let paths = paths.collect::<Vec<_>>().join(", ");
+            let detail = format!("damaged: {paths}");
+            Check::bad(NAME, detail, "remove it; a server finds it too, and compiles it again")
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Check::good(NAME, "empty"),
+        Err(error) => Check::bad(NAME, error.to_string(), REMOVE),
     }
 }
 

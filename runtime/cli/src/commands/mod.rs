@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod backup;
+mod bulk;
 mod cancel;
 mod compile;
 mod completions;

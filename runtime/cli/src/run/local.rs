@@ -46,6 +46,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             allocation: Allocation::OnDemand,
             compiled: compiled.clone(),
             workspaces: data.path().join("runs"),
+            reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
             allowed: Arc::default(),

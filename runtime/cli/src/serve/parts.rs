@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use errand_engine::{Allocation, Engine, EngineOptions};
 use errand_scheduler::Service;
-use errand_store::{OpenError, SledOptions, SledStore};
+use errand_store::{OpenError, RESERVE_BYTES, SledOptions, SledStore};
 
 use super::allowed;
 use super::config::Settings;
@@ -31,6 +31,7 @@ impl Parts {
             allocation: Allocation::Pooled { instances },
             compiled: settings.data.compiled(),
             workspaces: settings.data.workspaces(),
+            reserve_bytes: RESERVE_BYTES,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
             allowed,

@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Store};
 
+use super::profile::{self, Kept};
 use super::{Answer, Order, as_component, inspect, limits};
-use crate::compiled;
+use crate::compiled::{self, Seal};
 use crate::config::{self, Allocation, Footprint};
 use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
@@ -76,7 +77,8 @@ fn carry_out(order: &Order) -> Answer {
 fn keep(order: &Order, profile: &ExecutorProfile, component: &Component) -> std::io::Result<()> {
     let code = component.serialize().map_err(std::io::Error::other)?;
     compiled::write(&order.compiled, &code)?;
-    compiled::write(&order.profile, &serde_json::to_vec(profile)?)
+    let compiled = Seal::of(&code);
+    profile::write(&order.profile, &Kept { profile: profile.clone(), compiled })
 }
 
 fn admit(engine: &Engine, wasm: &[u8]) -> Result<(ExecutorProfile, Component), String> {

@@ -28,7 +28,9 @@ use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
-pub(crate) use profile::read as known;
+use crate::compiled;
+
+pub(crate) use profile::{kept, path as profile_path, read as known};
 
 /// Wall time that a child may take. CPython compiles in about 8 s on two idle cores.
 const WALL: Duration = Duration::from_secs(180);
@@ -85,6 +87,8 @@ impl Admission {
         if let Some(profile) = profile::read(&compiled) {
             return Ok(profile);
         }
+        // What is there of it is damaged, and would not be replaced.
+        compiled::discard(&compiled).map_err(internal)?;
         let source = Source::write(&self.directory, digest, &wasm).map_err(internal)?;
         let order = Order { source: source.0.clone(), profile: profile::path(&compiled), compiled };
         match tokio::time::timeout(WALL, self.compile(&order)).await {
@@ -98,6 +102,16 @@ impl Admission {
                 WALL.as_secs()
             ))),
         }
+    }
+
+    /// Removes a compiled file, unless somebody has made it anew meanwhile.
+    pub(crate) async fn discard_unless(
+        &self,
+        is_whole: impl Fn() -> bool,
+        compiled: &Path,
+    ) -> Result<(), AdmissionError> {
+        let _turn = self.children.acquire().await.map_err(internal)?;
+        if is_whole() { Ok(()) } else { compiled::discard(compiled).map_err(internal) }
     }
 
     async fn compile(&self, order: &Order) -> Result<Answer, AdmissionError> {

@@ -22,7 +22,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
-use crate::ended::Ended;
+use crate::ended::{DISK_FULL, Ended};
 use crate::keep::Destination;
 use source::BlobReader;
 
@@ -63,7 +63,9 @@ impl Starts {
             WorkspaceSource::Dir { path } => {
                 let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
                 self.scan(path, limits, |_, _| Ok(())).await.map_err(|error| match error {
-                    StartError::Io(_) | StartError::Stopped => internal(&error),
+                    StartError::DiskFull | StartError::Io(_) | StartError::Stopped => {
+                        internal(&error)
+                    }
                     error => StartRefused::Refused(error.to_string()),
                 })
             }
@@ -153,7 +155,7 @@ pub(crate) async fn make(
     let making = off_thread(move || {
         let archive = BlobReader::new(blobs, digest, runtime);
         let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
-        let quota = Quota::new(bounds.bytes, bounds.files);
+        let quota = workspaces.quota(bounds.bytes, bounds.files);
         unpack(archive, links_out, &workspace, &quota, &bounds)?;
         Ok(Made { workspace, quota })
     });
@@ -170,7 +172,10 @@ pub(crate) fn copy(
     name: &str,
 ) -> Result<Made, Failure> {
     let bounds = Bounds::of_bytes(job.limits.workspace_bytes);
-    let quota = Quota::new(bounds.bytes, bounds.files);
+    let quota = match workspaces {
+        Some(workspaces) => workspaces.quota(bounds.bytes, bounds.files),
+        None => Quota::new(bounds.bytes, bounds.files),
+    };
     let copied = || {
         let workspaces = workspaces.ok_or_else(|| std::io::Error::other("there is no place"))?;
         let workspace = workspaces.create(name).map_err(std::io::Error::other)?;
@@ -219,7 +224,12 @@ fn failure(error: StartError, prefix: &str) -> Failure {
         },
         StartError::Refused(_) => invalid("invalid_workspace", false),
         StartError::Changed(_) => invalid("workspace_changed", true),
-        StartError::Io(_) | StartError::Stopped => internal(format!("{prefix}{text}")),
+        StartError::DiskFull => internal(format!("{prefix}{DISK_FULL}")),
+        StartError::Io(error) => match Ended::of_the_host(&error) {
+            Some(ended) => internal(format!("{prefix}{ended}")),
+            None => internal(format!("{prefix}{text}")),
+        },
+        StartError::Stopped => internal(format!("{prefix}{text}")),
     }
 }
 
@@ -232,7 +242,10 @@ fn blobs(destination: &Destination) -> Result<&Arc<dyn Blobs>, std::io::Error> {
 }
 
 fn io(error: &BlobError) -> std::io::Error {
-    std::io::Error::other(error.to_string())
+    match error {
+        BlobError::NoSpace => std::io::ErrorKind::StorageFull.into(),
+        error => std::io::Error::other(error.to_string()),
+    }
 }
 
 /// Ends work on another thread when whoever waits for it is gone.

@@ -31,6 +31,7 @@ impl Service {
         bytes: Box<dyn Read + Send>,
     ) -> Result<UploadedBlob, ServiceError> {
         let namespace = self.blob_namespace(caller, namespace)?;
+        self.store().check_room().await?;
         let (blake3, size_bytes) = self.0.parts.blobs.put_reader(bytes).await?;
         self.note_upload(caller, &namespace, blake3, size_bytes).await?;
         Ok(UploadedBlob { blake3, size_bytes })

@@ -62,7 +62,7 @@ pub enum ServiceError {
         retry_after_ms: u64,
     },
     /// The disk has no room left beyond the reserve (507).
-    #[error("no space is left")]
+    #[error("the server's disk is full; new work is refused until there is room again")]
     NoSpace,
     /// Something is wrong on this side (500).
     #[error("{message}")]

@@ -44,6 +44,7 @@ impl Service {
             let most = self.0.settings.max_wasm_bytes;
             return Err(ServiceError::invalid("", format!("is larger than {most} bytes")));
         }
+        self.store().check_room().await?;
         let namespace = caller.home();
         let digest = Digest::of(&wasm);
         let known = self

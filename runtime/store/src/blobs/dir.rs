@@ -12,6 +12,7 @@ use errand_core::{BlobError, Blobs, BoxFuture, CollectedBlobs, Digest, UnixMilli
 use rustix::fs::{Timespec, Timestamps, UTIME_NOW};
 
 use super::{BlobFiles, io_error, off_thread};
+use crate::FreeSpace;
 
 /// Where files are until they are whole. Emptied at start.
 const UNFINISHED: &str = "unfinished";
@@ -24,6 +25,7 @@ const LOOK_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct DirBlobs {
     inner: Arc<Inner>,
+    free_space: FreeSpace,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,13 @@ impl DirBlobs {
             synced_shards: Mutex::new([false; 256]),
             pins: Mutex::new(0),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), free_space: FreeSpace::default() })
+    }
+
+    /// Goes by another measure of the free space.
+    #[must_use]
+    pub(crate) fn measured_by(self, free_space: FreeSpace) -> Self {
+        Self { free_space, ..self }
     }
 
     /// Returns where a blob's file is, or would be.
@@ -168,7 +176,7 @@ impl DirBlobs {
         let mut looked_at = 0;
         loop {
             if size - looked_at >= LOOK_BYTES {
-                self.check_room(&file)?;
+                self.check_room()?;
                 looked_at = size;
             }
             let read = match source.read(&mut buffer) {
@@ -197,13 +205,11 @@ impl DirBlobs {
         Ok((digest, size))
     }
 
-    fn check_room(&self, file: &File) -> io::Result<()> {
-        let disk = rustix::fs::fstatvfs(file)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free < self.inner.reserve_bytes {
-            Err(io::ErrorKind::StorageFull.into())
-        } else {
+    fn check_room(&self) -> io::Result<()> {
+        if self.free_space.is_at_least(self.inner.reserve_bytes, &self.inner.dir) {
             Ok(())
+        } else {
+            Err(io::ErrorKind::StorageFull.into())
         }
     }
 

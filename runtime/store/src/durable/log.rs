@@ -10,10 +10,10 @@ use errand_core::StoreError;
 
 use super::files::{self, Checkpoint};
 use super::keeper::Keeper;
-use crate::failure;
 use crate::kv::{Batch, SledKv};
 use crate::wal::{Wal, WalFiles};
 use crate::writer::Log;
+use crate::{FreeSpace, failure};
 
 /// How long a look at the free space is good for. At 100 MB/s the disk loses 20 MB meanwhile, well
 /// below the reserve.
@@ -26,6 +26,7 @@ pub(super) struct DurableLog {
     pub(super) keeper: Keeper,
     pub(super) sled: Arc<SledKv>,
     pub(super) reserve_bytes: u64,
+    pub(super) measured: FreeSpace,
     pub(super) free_space: Option<(Instant, bool)>,
     pub(super) last_lsn: u64,
     /// Held as long as anything may be written.
@@ -47,11 +48,18 @@ impl Log for DurableLog {
         {
             return has_room;
         }
-        let has_room = match rustix::fs::statvfs(&self.dir) {
-            Ok(disk) => disk.f_bavail.saturating_mul(disk.f_frsize) >= self.reserve_bytes,
-            // The write itself will tell.
-            Err(_) => true,
-        };
+        let has_room = self.measured.is_at_least(self.reserve_bytes, &self.dir);
+        let had_room = self.free_space.is_none_or(|(_, had_room)| had_room);
+        if had_room != has_room {
+            let reserve_bytes = self.reserve_bytes;
+            match has_room {
+                true => tracing::info!("there is room on the disk again"),
+                false => tracing::warn!(
+                    reserve_bytes,
+                    "the disk is full, down to the reserve: new work is refused, and no task is started"
+                ),
+            }
+        }
         self.free_space = Some((Instant::now(), has_room));
         has_room
     }

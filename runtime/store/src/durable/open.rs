@@ -51,7 +51,9 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
     let lock = Arc::new(files::lock(dir)?);
     let wal_dir = dir.join(WAL);
     files::make_dir(&wal_dir).map_err(io)?;
-    let blobs = DirBlobs::open(&dir.join("blobs"), options.reserve_bytes).map_err(failure::blob)?;
+    let blobs = DirBlobs::open(&dir.join("blobs"), options.reserve_bytes)
+        .map_err(failure::blob)?
+        .measured_by(options.free_space.clone());
 
     let index = match believed(dir, options)? {
         Some(checkpoint) => {
@@ -93,6 +95,7 @@ pub(super) fn open(dir: &Path, options: &SledOptions) -> Result<Opened, OpenErro
         keeper: Keeper::start(work, last_lsn)?,
         sled: index.sled.clone(),
         reserve_bytes: options.reserve_bytes,
+        measured: options.free_space.clone(),
         free_space: None,
         last_lsn,
         _lock: lock.clone(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use errand_core::StoreError;
 
+use crate::FreeSpace;
+
 /// How a [`crate::SledStore`] is opened.
 #[derive(Debug, Clone)]
 pub struct SledOptions {
@@ -11,8 +13,11 @@ pub struct SledOptions {
     pub cache_bytes: u64,
     /// How many tasks may be queued.
     pub queued_max: u64,
-    /// New tasks are refused while fewer bytes than these are free on the disk.
+    /// While fewer bytes than these are free on the disk, new tasks and uploads are refused, and no task
+    /// is started.
     pub reserve_bytes: u64,
+    /// Tells how many are.
+    pub free_space: FreeSpace,
     /// How large a segment of the write-ahead log gets.
     pub segment_bytes: u64,
     /// Sled is flushed when the write-ahead log has grown by this much: what a start has to redo at
@@ -32,7 +37,8 @@ impl Default for SledOptions {
         Self {
             cache_bytes: 64 << 20,
             queued_max: crate::QUEUED_MAX,
-            reserve_bytes: 256 << 20,
+            reserve_bytes: crate::RESERVE_BYTES,
+            free_space: FreeSpace::default(),
             segment_bytes: crate::wal::SEGMENT_BYTES,
             // A second's redo, about.
             checkpoint_bytes: 16 << 20,

@@ -12,6 +12,8 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
+use crate::ended::Ended;
+
 use super::listing::Listing;
 use super::streams::{FileInput, FileOutput};
 use super::{View, again, trap};
@@ -23,7 +25,13 @@ type Fd = Resource<Descriptor>;
 
 impl Host for View<'_> {
     fn convert_error_code(&mut self, error: FsError) -> wasmtime::Result<ErrorCode> {
-        self.inner().convert_error_code(error)
+        let code = self.inner().convert_error_code(error)?;
+        match code {
+            // What the host can't do now is no answer that the guest could get again in a replay.
+            ErrorCode::InsufficientSpace | ErrorCode::Quota => Err(Ended::disk_full().into()),
+            ErrorCode::Io => Err(Ended::Host("the host's disk failed".into()).into()),
+            code => Ok(code),
+        }
     }
 
     fn filesystem_error_code(

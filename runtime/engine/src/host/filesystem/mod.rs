@@ -77,7 +77,13 @@ impl Files {
         let Start { name, made, seeds } = start;
         let (workspace, quota) = match made {
             Some(Made { workspace, quota }) => (Some(workspace), quota),
-            None => (None, Quota::new(limit_bytes, MAX_FILES)),
+            None => (
+                None,
+                match &workspaces {
+                    Some(workspaces) => workspaces.quota(limit_bytes, MAX_FILES),
+                    None => Quota::new(limit_bytes, MAX_FILES),
+                },
+            ),
         };
         let mut files = Self {
             workspaces,

@@ -96,13 +96,7 @@ impl OutputStream for FileOutput {
         let end = at.saturating_add(length);
         self.open.resize(size, end.max(size)).map_err(|exceeded| trap(exceeded.into()))?;
         if let Err(error) = self.file.write_all_at(&bytes, at) {
-            return Err(match error.kind() {
-                // What the host can't store is no answer that the guest could get again in a replay.
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    trap(Ended::Host(format!("the host could not store a file: {error}")))
-                }
-                _ => StreamError::LastOperationFailed(error.into()),
-            });
+            return Err(failed(error));
         }
         if self.at.is_some() {
             self.at = Some(end);
@@ -129,10 +123,16 @@ fn retried<T>(mut call: impl FnMut() -> io::Result<T>) -> StreamResult<T> {
     loop {
         match call() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => {
-                return other.map_err(|error| StreamError::LastOperationFailed(error.into()));
-            }
+            other => return other.map_err(failed),
         }
+    }
+}
+
+/// What the host can't do now ends the run: it is no answer that the guest could get again in a replay.
+fn failed(error: io::Error) -> StreamError {
+    match Ended::of_the_host(&error) {
+        Some(ended) => trap(ended),
+        None => StreamError::LastOperationFailed(error.into()),
     }
 }
 
