@@ -23,6 +23,11 @@ fn the_page_on_executors_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_durability_shows_what_happens() {
+    check("docs/durability.md");
+}
+
+#[test]
 fn the_page_on_operating_shows_what_happens() {
     check("docs/operating.md");
 }

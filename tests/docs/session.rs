@@ -84,7 +84,7 @@ impl Session {
 
     /// Types a command and returns what it printed on both streams.
     pub(super) fn run(&mut self, command: &str) -> String {
-        // A page's first server stays; a second one is refused.
+        // A page's server stays, unless the page kills it; a second one is refused.
         let serves = self.address.is_none() && command.starts_with("errand serve");
         let typed = match &self.address {
             // What it says first is all that is waited for.
@@ -107,10 +107,14 @@ impl Session {
         if serves && let Some((_, address)) = printed.trim_end().split_once("http://") {
             self.address = Some(address.to_owned());
         }
-        match &self.address {
-            Some(address) => printed.replace(address, SHOWN_ADDRESS),
-            None => printed,
+        if let Some(address) = &self.address {
+            printed = printed.replace(address, SHOWN_ADDRESS);
         }
+        if command.starts_with("kill -9 ") {
+            // The page starts another one.
+            self.address = None;
+        }
+        printed
     }
 }
 

@@ -52,12 +52,12 @@ fn even_the_least_fuel_and_time_end_in_their_bounds() {
 }
 
 #[test]
-fn sleeping_past_the_timeout_ends_at_the_timeout() {
+fn a_sleep_is_no_time_that_a_task_runs() {
     for sleep in ["sleep", "sleep_std"] {
-        let input = json!({"do": sleep, "ms": 3_600_000});
-        let limits = json!({"timeout_ms": 200});
+        let input = json!({"do": sleep, "ms": 1_000});
+        let limits = json!({"timeout_ms": 500});
         let task = beside_a_neighbour(&request(shared::probe(), input, limits));
-        met_a_bound(&task, "timeout", "timeout_ms", 200);
+        assert_eq!(task["status"], "completed", "{task}");
     }
 }
 

@@ -20,11 +20,16 @@ pub(super) fn entries() -> Vec<Entry> {
             json!({"do": "call_forever", "what": "polls"}),
             Ends::Never,
         ),
+        Entry::probe(
+            "sleeps_for_no_time_for_ever",
+            json!({"do": "call_forever", "what": "sleeps"}),
+            bound("output_limit", "journal_calls", 250_000),
+        ),
         Entry::probe("polls_nothing", json!({"do": "poll_none"}), trap("empty poll list")),
         Entry::probe(
             "polls_a_thousand_far_timers",
             json!({"do": "poll_far", "count": 500}),
-            Ends::Never,
+            Ends::Waits,
         ),
         Entry::probe(
             "waits_for_a_million_children",
@@ -36,12 +41,12 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry::probe(
             "sleeps_for_584_million_years",
             json!({"do": "sleep", "ms": u64::MAX}),
-            Ends::Never,
+            Ends::Waits,
         ),
         Entry::probe(
             "subscribes_to_the_end_of_time",
             json!({"do": "subscribe", "ns": u64::MAX}),
-            Ends::Never,
+            Ends::Waits,
         ),
         Entry::probe(
             "sleeps_in_the_past",

@@ -59,6 +59,8 @@ enum Ends {
     Completed(Value),
     /// It goes on until its time is up, or until it is cancelled: both are tried.
     Never,
+    /// It waits, without a slot, until it is cancelled.
+    Waits,
 }
 
 const MIB: u64 = 1 << 20;

@@ -24,8 +24,11 @@ const PEAK_BYTES: u64 = 900 << 20;
 /// Files that the server may hold open while nothing of a guest's is.
 const OPEN_FILES: usize = 400;
 
+/// How many guests of this server compute at once.
+const SLOTS: usize = 6;
+
 static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    let server = Server::start_logged(&["--slots", "6"]);
+    let server = Server::start_logged(&["--slots", &SLOTS.to_string()]);
     shared::bury_after_this_process(&server);
     for (name, file) in [("probe", "test/probe"), ("program", "test/command-probe")] {
         server.operator().upload(name, &plugin(file)).expect(201);
@@ -94,6 +97,7 @@ fn ends(entry: &Entry, executor: &str) {
             let late_ms = ran_ms - SHORT_TIMEOUT_MS as i64;
             assert!(late_ms <= OVERSHOOT_MS, "it ran for {late_ms} ms more");
         }
+        Ends::Waits => waits(&client, &request),
         Ends::Bound { code, limit, value } => {
             met_a_bound(&beside_a_neighbour(&client, &request), code, limit, *value);
         }
@@ -109,6 +113,18 @@ fn ends(entry: &Entry, executor: &str) {
             assert_eq!(task["output"], *output, "{task}");
         }
     }
+}
+
+/// Lets a task wait, with neighbours in all slots, and cancels it.
+fn waits(client: &Client, request: &Value) {
+    let id = client.submit(request);
+    client.follow(&id, &[]).until(|message| message.event == "waiting");
+    let neighbours: Vec<_> = (0..SLOTS).map(|_| Neighbour::begin(client)).collect();
+    neighbours.into_iter().for_each(Neighbour::end);
+    let task = client.get(&format!("/v1/tasks/{id}")).expect(200);
+    assert_eq!((&task["status"], &task["waiting_for"]), (&json!("waiting"), &json!("timer")));
+    client.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).expect(202);
+    assert_eq!(client.finish(&id)["status"], "cancelled");
 }
 
 /// Cancels a task that is at work, and checks that it ends by that, soon.

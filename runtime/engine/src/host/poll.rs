@@ -54,7 +54,7 @@ async fn ready_of(
     list: Vec<Pollable>,
 ) -> wasmtime::Result<Vec<u32>> {
     if list.is_empty() {
-        wasmtime::bail!("a guest waits for nothing");
+        wasmtime::bail!("empty poll list");
     }
     let state = store.data_mut();
     let mut timers = Vec::new();

@@ -171,6 +171,32 @@ async fn a_waiting_task_is_cancelled_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_task_makes_room_in_memory() {
+    let h = Harness::new().await;
+    h.script(sleeper);
+    let worker = h.worker(4).await;
+    let mut ids = Vec::new();
+    for fuel in [30, 10, 20] {
+        let id = h.submit(json!({"ms": 4_000, "memory": 400, "fuel": fuel})).await;
+        h.event(id, "waiting", 0).await;
+        if ids.is_empty() {
+            h.service.cancel(&h.caller, id, None).await.unwrap();
+            h.ended(id).await;
+            // What follows comes to the worker after the end of the cancelled run.
+            let other = h.submit(json!({"ms": 0})).await;
+            h.completed(other).await;
+        }
+        ids.push(id);
+    }
+    h.clock.advance(4_000);
+    for id in &ids[1..] {
+        h.completed(*id).await;
+        assert!(is_warm(&h.event(*id, "resumed", 0).await));
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sleep_survives_the_process_and_ends_at_its_time() {
     let h = Harness::new().await;
     h.script(sleeper);

@@ -121,6 +121,7 @@ async fn run_one(
             retryable: false,
         }))
     };
+    worker.warm.forget(&run);
     run.end(ending.drafts(worker, &task));
     run.has_waited()
 }

@@ -69,6 +69,14 @@ impl Warm {
         Some(self.lock().remove(&id)?.run)
     }
 
+    /// Forgets a run that has ended.
+    pub(super) fn forget(&self, run: &Arc<Run>) {
+        let mut waiting = self.lock();
+        if waiting.get(&run.task()).is_some_and(|one| Arc::ptr_eq(&one.run, run)) {
+            waiting.remove(&run.task());
+        }
+    }
+
     /// Drops all whose wait is on record.
     pub(super) fn clear(&self) {
         for (_, one) in self.lock().extract_if(|_, one| one.recorded) {

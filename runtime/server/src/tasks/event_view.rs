@@ -64,7 +64,8 @@ pub(crate) enum EventKind {
 
 impl<'a> From<&'a Event> for EventView<'a> {
     fn from(event: &'a Event) -> Self {
-        let data = Data { body: Body::from(&event.body), progress: event.progress.as_ref() };
+        let progress = event.progress.as_ref().map(Recorded::from);
+        let data = Data { body: Body::from(&event.body), progress };
         Self {
             seq: event.seq,
             at: Rfc3339(event.at),
@@ -81,7 +82,27 @@ struct Data<'a> {
     #[serde(flatten)]
     body: Body<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    progress: Option<&'a Progress>,
+    progress: Option<Recorded<'a>>,
+}
+
+/// How far the task was.
+#[derive(Serialize)]
+struct Recorded<'a> {
+    fuel_used: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+impl<'a> From<&'a Progress> for Recorded<'a> {
+    fn from(progress: &'a Progress) -> Self {
+        let Progress { fuel_used, done, total, message, ran_ms: _ } = progress;
+        let message = message.as_deref();
+        Self { fuel_used: *fuel_used, done: *done, total: *total, message }
+    }
 }
 
 /// The stored bodies, with moments as text.

@@ -3,15 +3,18 @@
 //! `environment` answers variables and arguments · `clocks {iterations?}` reads both before and after a
 //! spin · `random {bytes?}` from each source · `hash_seed` what std's maps are seeded with ·
 //! `sleep {ms}` by `errand:task/timers` · `sleep_std {ms}` by the operating system's call ·
+//! `poll {timers_ms, all?}` waits for several timers at once and answers which were ready, or, until all
+//! are, each time which ·
 //! `preopens` the directories it was given · `stdin` reads it to its end.
 
 use crate::bindings::errand::task::timers;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::filesystem::preopens::get_directories;
+use crate::bindings::wasi::io::poll;
 use crate::bindings::wasi::random::{insecure, insecure_seed, random};
 use crate::calls::answered;
 use crate::compute::spin;
-use crate::{Arguments, Performed};
+use crate::{Arguments, Performed, wrong};
 use serde_json::{Value, json};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Read;
@@ -35,6 +38,11 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
             std::thread::sleep(Duration::from_millis(arguments.number("ms")?));
             json!(null)
         }
+        "poll" => {
+            let delays = arguments.all().get("timers_ms").and_then(Value::as_array);
+            let delays = delays.ok_or_else(|| wrong("\"timers_ms\" must be a list".to_owned()))?;
+            wait(delays.iter().filter_map(Value::as_u64), arguments.flag("all"))
+        }
         "preopens" => {
             json!(get_directories().into_iter().map(|(_, path)| path).collect::<Vec<_>>())
         }
@@ -46,6 +54,26 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
         _ => return Ok(None),
     };
     Ok(Some(answer))
+}
+
+/// Waits for timers that start now, and says which came, by their place in the list.
+fn wait(delays_ms: impl Iterator<Item = u64>, all: bool) -> Value {
+    let start = |ms: u64| monotonic_clock::subscribe_duration(ms.saturating_mul(1_000_000));
+    let mut left: Vec<_> = delays_ms.map(start).enumerate().collect();
+    let mut ready = Vec::new();
+    while !left.is_empty() {
+        let now = poll::poll(&left.iter().map(|(_, timer)| timer).collect::<Vec<_>>());
+        ready.push(now.iter().map(|at| left[*at as usize].0).collect::<Vec<_>>());
+        if !all {
+            break;
+        }
+        let mut at = 0;
+        left.retain(|_| {
+            at += 1;
+            !now.contains(&(at - 1))
+        });
+    }
+    json!(ready)
 }
 
 /// Both clocks in nanoseconds, as text because JSON's numbers are too small for some readers.

@@ -1,14 +1,18 @@
 //! Actions on files. Paths are used as they are given, so that a test may try any.
 //!
-//! `write_file {path?, bytes}` · `write_text {path, text}` · `write_files_forever {bytes?}` one small file
+//! `write_file {path?, bytes}` · `write_text {path, text}` · `append_text {path, text}` · `write_files_forever {bytes?}` one small file
 //! after another · `grow_file_forever {path?}` · `truncate {path, bytes}` makes a sparse file ·
-//! `read_file {path}` · `open {path}` for reading · `list {path}` · `stat {path}` · `symlink {from, to}` ·
+//! `read_file {path}` · `open {path}` for reading · `list {path}` · `stat {path}` · `identify {path,
+//! times?}` by the file system's hash · `symlink {from, to}` ·
 //! `hard_link {from, to}` · `rename {from, to}` · `remove {path}` · `make_directory {path}` ·
 //! `nest_directories {depth}` · `working_directory`.
 
+use crate::bindings::wasi::clocks::wall_clock::Datetime;
+use crate::bindings::wasi::filesystem::preopens::get_directories;
+use crate::bindings::wasi::filesystem::types::{Descriptor, ErrorCode, PathFlags};
 use crate::{Arguments, Performed};
 use serde_json::{Value, json};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -20,6 +24,7 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
     let answer = match action {
         "write_file" => outcome(write_bytes(path, arguments.number("bytes")?), |()| json!(null)),
         "write_text" => outcome(fs::write(path, arguments.text("text")?), |()| json!(null)),
+        "append_text" => outcome(append(path, arguments.text("text")?), |()| json!(null)),
         "write_files_forever" => write_files(arguments.number_if_any("bytes").unwrap_or(1)),
         "grow_file_forever" => outcome(write_bytes(path, u64::MAX), |()| json!(null)),
         "truncate" => {
@@ -30,6 +35,7 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
         "open" => outcome(File::open(path), |_| json!("opened")),
         "list" => outcome(list(path), |names| json!(names)),
         "stat" => outcome(fs::symlink_metadata(path), |metadata| described(&metadata)),
+        "identify" => identify(path, arguments.flag("times")),
         "symlink" => {
             outcome(symlink(arguments.text("from")?, arguments.text("to")?), |()| json!(null))
         }
@@ -99,14 +105,45 @@ fn described(metadata: &fs::Metadata) -> Value {
     })
 }
 
+fn append(path: &str, text: &str) -> io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(path)?.write_all(text.as_bytes())
+}
+
+/// Says what a file is to the file system: the hash that stands for its inode, and all its times. std has
+/// no stable call for the first.
+fn identify(path: &str, times: bool) -> Value {
+    let found = in_workspace(path, |directory, name| {
+        let hash = directory.metadata_hash_at(PathFlags::empty(), name)?;
+        let stat = directory.stat_at(PathFlags::empty(), name)?;
+        Ok((hash, stat))
+    });
+    outcome(found, |(hash, stat)| {
+        let moment = |time: Option<Datetime>| time.map(|at| json!([at.seconds, at.nanoseconds]));
+        let mut said = json!({"identity": [hash.lower.to_string(), hash.upper.to_string()]});
+        said["links"] = json!(stat.link_count);
+        if times {
+            said["accessed"] = json!(moment(stat.data_access_timestamp));
+            said["modified"] = json!(moment(stat.data_modification_timestamp));
+            said["changed"] = json!(moment(stat.status_change_timestamp));
+        }
+        said
+    })
+}
+
 /// Makes a symlink at `from` that says `to`. std has no stable call for it on WASI.
 fn symlink(from: &str, to: &str) -> io::Result<()> {
-    use crate::bindings::wasi::filesystem::preopens::get_directories;
-    let name = Path::new(from).strip_prefix("/workspace").unwrap_or(Path::new(from));
+    in_workspace(from, |directory, name| directory.symlink_at(to, name))
+}
+
+/// Calls the host with a path below the workspace's directory.
+fn in_workspace<T>(
+    path: &str,
+    call: impl FnOnce(&Descriptor, &str) -> Result<T, ErrorCode>,
+) -> io::Result<T> {
+    let name = Path::new(path).strip_prefix("/workspace").unwrap_or(Path::new(path));
     for (directory, at) in get_directories() {
         if at == "/workspace" || at == "." {
-            return directory
-                .symlink_at(to, &name.to_string_lossy())
+            return call(&directory, &name.to_string_lossy())
                 .map_err(|code| io::Error::other(format!("{code:?}")));
         }
     }

@@ -9,7 +9,7 @@
 //! · `sleep_in_the_past` · `exit {code}`.
 
 use crate::bindings::Failure;
-use crate::bindings::errand::task::{artifacts, children, progress};
+use crate::bindings::errand::task::{artifacts, children, progress, timers};
 use crate::bindings::wasi::cli::stdout;
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
 use crate::bindings::wasi::filesystem::preopens::get_directories;
@@ -165,6 +165,7 @@ fn call(what: &str) -> Result<Never, Failure> {
         "clocks" => Box::new(|| {
             std::hint::black_box((monotonic_clock::now(), wall_clock::now()));
         }),
+        "sleeps" => Box::new(|| drop(timers::sleep(0))),
         "polls" => Box::new(|| drop(poll::poll(&many))),
         "renames" => Box::new(|| {
             let _ = home.rename_at("a", &home, "b");

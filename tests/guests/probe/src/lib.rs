@@ -14,6 +14,7 @@ mod files;
 mod floods;
 mod network;
 mod output;
+mod program;
 
 use arguments::Arguments;
 use bindings::{Descriptor, Failure, Guest, Persistence};
@@ -43,27 +44,33 @@ impl Guest for Probe {
         let input: Value =
             serde_json::from_str(&input).map_err(|error| wrong(error.to_string()))?;
         let arguments = Arguments::of(&input);
-        let action = arguments.text("do")?;
-        if action == "answer_raw" {
+        if arguments.text("do")? == "answer_raw" {
             return Ok(arguments.text("text")?.to_owned());
         }
-        let families = [
-            compute::perform,
-            output::perform,
-            files::perform,
-            environment::perform,
-            calls::perform,
-            network::perform,
-            floods::perform,
-            edges::perform,
-        ];
-        for family in families {
-            if let Some(answer) = family(action, &arguments)? {
-                return Ok(answer.to_string());
-            }
-        }
-        Err(wrong(format!("no action is called {action:?}")))
+        Ok(perform_any(&arguments)?.to_string())
     }
+}
+
+/// Performs the action that an input names, whichever family has it.
+fn perform_any(arguments: &Arguments<'_>) -> Result<Value, Failure> {
+    let families = [
+        compute::perform,
+        output::perform,
+        files::perform,
+        environment::perform,
+        calls::perform,
+        network::perform,
+        floods::perform,
+        edges::perform,
+        program::perform,
+    ];
+    let action = arguments.text("do")?;
+    for family in families {
+        if let Some(answer) = family(action, arguments)? {
+            return Ok(answer);
+        }
+    }
+    Err(wrong(format!("no action is called {action:?}")))
 }
 
 /// What an action answers, or nothing where its family does not have it.

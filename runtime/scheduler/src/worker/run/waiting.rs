@@ -35,8 +35,8 @@ impl Run {
         }
         self.worker.warm.recorded(self.task, &self.worker.config.warm);
         let too_long = left_ms.is_none_or(|left| left > self.worker.config.warm.wait_ms);
-        if too_long || self.worker.is_draining() {
-            self.worker.warm.leave(self.task);
+        // Who takes it out of memory's list says what becomes of it: it may be woken already.
+        if (too_long || self.worker.is_draining()) && self.worker.warm.leave(self.task).is_some() {
             self.stop(Stop::Cold);
         }
         self.slot.release();
