@@ -1,10 +1,11 @@
 //! How much is free on the disk that a store lies on; tests say it themselves.
 
 use std::io;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
 
-type Measure = dyn Fn(&Path) -> io::Result<u64> + Send + Sync;
+type Measure = dyn Fn(&Path) -> io::Result<u64> + Send + Sync + UnwindSafe + RefUnwindSafe;
 
 /// Tells how many bytes are free on the disk of a directory.
 #[derive(Clone)]
@@ -12,7 +13,10 @@ pub struct FreeSpace(Arc<Measure>);
 
 impl FreeSpace {
     /// Asks a function instead of the system.
-    pub fn measured_by(measure: impl Fn(&Path) -> io::Result<u64> + Send + Sync + 'static) -> Self {
+    pub fn measured_by<M>(measure: M) -> Self
+    where
+        M: Fn(&Path) -> io::Result<u64> + Send + Sync + UnwindSafe + RefUnwindSafe + 'static,
+    {
         Self(Arc::new(measure))
     }
 
