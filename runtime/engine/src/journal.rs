@@ -5,7 +5,6 @@
 //! All that a guest learns otherwise is fixed or derived, so a run that is given the same answers makes the
 //! same calls: where it does not, it fails as `nondeterminism`.
 
-use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use errand_core::{Answer, ErrorCode, EventBody, JournalEntry, LogOffsets, UnixMillis};
@@ -55,8 +54,9 @@ pub(crate) trait Call: Send + Sync {
 }
 
 /// What an attempt was answered, and where the present run is in it.
+#[derive(Default)]
 pub(crate) struct Journal {
-    recorded: Peekable<IntoIter<JournalEntry>>,
+    recorded: IntoIter<JournalEntry>,
     calls: u64,
     bytes: u64,
     /// The engine that the answers were given under, where it is another one.
@@ -70,7 +70,7 @@ enum Turn {
 
 impl Journal {
     pub(crate) fn new(recorded: Vec<JournalEntry>, other_engine: Option<String>) -> Self {
-        Self { recorded: recorded.into_iter().peekable(), calls: 0, bytes: 0, other_engine }
+        Self { recorded: recorded.into_iter(), calls: 0, bytes: 0, other_engine }
     }
 
     fn begin(&mut self, call: &str, arguments: &Value, now: UnixMillis) -> Result<Turn, Ended> {

@@ -68,7 +68,6 @@ impl RunState {
         stdio: Stdio,
         invocation: Invocation,
         blobs: Destination,
-        journal: Journal,
     ) -> Self {
         let mut builder = WasiCtxBuilder::new();
         let reads_terminal = matches!(invocation.stdin, Input::Inherited(_));
@@ -102,10 +101,16 @@ impl RunState {
             job,
             blobs,
             kept: Kept::default(),
-            journal,
+            journal: Journal::default(),
             timers: HashMap::new(),
             reads_terminal,
         }
+    }
+
+    /// Gives the guest again what earlier runs of its attempt were answered.
+    pub(crate) fn repeating(mut self, journal: Journal) -> Self {
+        self.journal = journal;
+        self
     }
 }
 

@@ -26,7 +26,6 @@ use crate::fuel::{FuelGauge, Metered};
 use crate::host;
 use crate::host::filesystem::{Files, Start};
 use crate::host::stdio::{Input, Stdio};
-use crate::journal::Journal;
 use crate::run::prepare as prepare_store;
 use crate::state::{Invocation, RunState};
 use crate::typed::{self, Export};
@@ -247,16 +246,7 @@ fn describing_store(
     let start = Start { name: String::new(), made: None, seeds: Vec::new() };
     let files = Files::new(None, start, 0, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
-    let state = RunState::new(
-        job,
-        host,
-        files,
-        fuel,
-        stdio,
-        invocation,
-        None,
-        Journal::new(Vec::new(), None),
-    );
+    let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
     prepare_store(engine, state)
 }
 

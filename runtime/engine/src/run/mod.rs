@@ -184,8 +184,8 @@ impl Run {
             stdio.clone(),
             invocation,
             around.blobs.clone(),
-            journal,
-        );
+        )
+        .repeating(journal);
         let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
         Ok(Self { store, job, fuel, stdio })
     }
