@@ -10,6 +10,7 @@
 )]
 
 mod connection;
+mod durability;
 #[path = "../../harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]
 mod harness;
@@ -39,7 +40,7 @@ fn main() {
     }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
-    let measurements: [(&str, Measurement); 8] = [
+    let measurements: [(&str, Measurement); 11] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("tasks", throughput::noop_tasks),
@@ -47,6 +48,9 @@ fn main() {
         ("workers", throughput::python_tasks),
         ("run", processes::errand_run),
         ("idle", processes::idle_memory),
+        ("journal", durability::journaled_calls),
+        ("resume", durability::cold_resume),
+        ("restart", durability::restart),
         ("million", scale::a_million_tasks),
     ];
     let mut report = Report::default();
