@@ -69,7 +69,11 @@ fn wal_name(path: &std::path::Path) -> String {
 
 fn blobs<W: Write>(archive: &mut Writer<W>, blobs: &DirBlobs) -> Result<(), StoreError> {
     let mut all = Vec::new();
-    blobs.each(|digest, _| Ok(all.push(digest))).map_err(failure::blob)?;
+    let gathered = blobs.each(|digest, _| {
+        all.push(digest);
+        Ok(())
+    });
+    gathered.map_err(failure::blob)?;
     for digest in all {
         let path = blobs.path(&digest);
         let failed = failure::at("back up", &path);
