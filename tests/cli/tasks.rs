@@ -210,7 +210,8 @@ fn failed_tasks_are_retried_and_deleted_by_conditions() {
     shell::shared(&["delete", "--all", "--label", "cli=bulk"]).expect(0).has("2 tasks are deleted");
     shell::shared(&["show", &one]).fails(3, "no task");
     shell::shared(&["show", &other]).expect(0);
-    shell::shared(&["delete", &other, "--label", "cli=bulk"]).fails(2, "--all");
+    shell::shared(&["delete", &other, "--label", "cli=bulk"]).fails(2, "cannot be used");
+    shell::shared(&["delete", "--label", "cli=bulk"]).fails(2, "--all");
     shell::shared(&["delete", "--all", &other]).fails(2, "cannot be used");
     shell::shared(&["retry", "--all", "--status", "queued"]).fails(2, "failed, cancelled");
     shell::shared(&["delete"]).fails(2, "ID");

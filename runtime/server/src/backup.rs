@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
 
 use crate::call::Call;
 use crate::openapi::RefusedQuery;
@@ -40,9 +41,11 @@ pub(crate) async fn make(call: Call) -> Answer {
     app.service.may_back_up(&caller)?;
     let Ok(permit) = app.backups.clone().try_acquire_owned() else { return Err(busy()) };
     let (sender, mut pieces) = channel(PIECES);
+    let stopping = app.stopping.clone();
     tokio::spawn(async move {
         let out = Pieces { sender: sender.clone(), piece: Vec::with_capacity(PIECE_BYTES) };
         if let Err(error) = app.service.backup(&caller, Box::new(out)).await {
+            tracing::warn!(%error, "a backup was not made to its end");
             // Where nobody reads any more, nobody needs to know.
             let _ = sender.send(Err(error.into())).await;
         }
@@ -50,7 +53,7 @@ pub(crate) async fn make(call: Call) -> Answer {
     });
     // A backup that can't even begin is an error, and not half an answer.
     let first = pieces.recv().await.unwrap_or_else(|| Err(Problem::internal("it was empty")))?;
-    let mut response = Response::new(body(first, pieces));
+    let mut response = Response::new(body(first, pieces, stopping));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-tar"));
     let name = HeaderValue::from_static("attachment; filename=\"errand-backup.tar\"");
@@ -58,11 +61,15 @@ pub(crate) async fn make(call: Call) -> Answer {
     Ok(response)
 }
 
-fn body(first: Bytes, rest: Receiver<Result<Bytes, Problem>>) -> Body {
-    let rest = stream::unfold(rest, |mut rest| async move {
-        let piece = rest.recv().await?;
-        let piece = piece.map_err(|_| io::Error::other("the backup broke off"));
-        Some((piece, rest))
+/// A body that ends well only with the backup's own end.
+fn body(first: Bytes, rest: Receiver<Result<Bytes, Problem>>, stopping: CancellationToken) -> Body {
+    let rest = stream::unfold((rest, stopping), |(mut rest, stopping)| async move {
+        let piece = tokio::select! {
+            biased;
+            () = stopping.cancelled() => Err(io::Error::other("the server stops")),
+            piece = rest.recv() => piece?.map_err(|_| io::Error::other("the backup broke off")),
+        };
+        Some((piece, (rest, stopping)))
     });
     Body::from_stream(stream::once(async { Ok(first) }).chain(rest))
 }

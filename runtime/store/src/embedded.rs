@@ -60,7 +60,13 @@ impl Store for Embedded {
             let prepare = move || -> Result<Vec<PreparedTask>, StoreError> {
                 tasks.into_iter().map(|task| PreparedTask::new(task, &*blobs)).collect()
             };
-            let prepared = if small { prepare() } else { off_thread(prepare).await }?;
+            let prepared = if small {
+                prepare()
+            } else {
+                // Encoding may write blobs, which would take room though the tasks are refused.
+                self.check_room().await?;
+                off_thread(prepare).await
+            }?;
             let accepted = self.writer.execute(move |state, context| {
                 context.check_room()?;
                 state.submit(prepared)

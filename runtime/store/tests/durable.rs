@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use errand_core::*;
-use errand_store::{FreeSpace, OpenError, SledOptions, SledStore, Syncing, Trust};
+use errand_store::{FreeSpace, OpenError, Part, SledOptions, SledStore, Syncing, Trust};
 use serde_json::json;
 
 use support::*;
@@ -221,6 +221,48 @@ async fn a_damaged_write_ahead_log_is_named_with_file_and_offset() {
     assert!(matches!(refused, OpenError::Corrupt(_)));
     let text = refused.to_string();
     assert!(text.contains(path.to_str().unwrap()) && text.contains("at byte"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_or_cut_snapshot_is_named_with_file_and_offset() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SledStore::open(dir.path(), small()).unwrap();
+    let tasks = fill(&store).await;
+    while wal_files(dir.path(), "snapshot-").is_empty() {
+        submit(&store, submission()).await;
+    }
+    store.close().await.unwrap();
+    drop(store);
+    let path = wal_files(dir.path(), "snapshot-").remove(0);
+    let whole = fs::read(&path).unwrap();
+    for cut in [false, true] {
+        let mut bytes = whole.clone();
+        let middle = bytes.len() / 2;
+        if cut {
+            bytes.truncate(middle)
+        } else {
+            bytes[middle] ^= 1
+        }
+        fs::write(&path, bytes).unwrap();
+        // The index does not need it now, but whoever must make it anew would.
+        let store = SledStore::open(dir.path(), small()).unwrap();
+        assert!(store.task(tasks[0].id).await.unwrap().is_some());
+        let findings = store.verify().await.unwrap();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!(findings[0].part, Part::Wal);
+        assert!(findings[0].problem.contains(path.to_str().unwrap()), "{findings:?}");
+        assert!(findings[0].problem.contains("at byte"), "{findings:?}");
+        store.close().await.unwrap();
+        drop(store);
+        let options = SledOptions { trust: Trust::Never, ..small() };
+        let refused = SledStore::open(dir.path(), options).map(|_| ()).unwrap_err();
+        assert!(refused.to_string().contains(path.to_str().unwrap()), "{refused}");
+        // What it was refused over left no index to believe; whole again, all is there.
+        fs::write(&path, &whole).unwrap();
+        let store = SledStore::open(dir.path(), small()).unwrap();
+        assert_eq!(store.verify().await.unwrap(), []);
+        store.close().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

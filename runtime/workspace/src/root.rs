@@ -20,6 +20,13 @@ const WALK_DEPTH: usize = 64;
 #[error("use the workspace: {0}")]
 pub struct WorkspaceError(#[from] io::Error);
 
+impl WorkspaceError {
+    /// Returns what the system said.
+    pub fn io(&self) -> &io::Error {
+        &self.0
+    }
+}
+
 /// The directory that all workspaces lie in.
 #[derive(Debug)]
 pub struct Workspaces {

@@ -147,7 +147,10 @@ pub(crate) fn restart() -> Vec<Figure> {
         load::submit(&server, batch, 1, QUEUED + INTERRUPTED).await;
     });
     let data = server.kill();
-    client_runtime().block_on(begin_and_die(&data.path().join("store")));
+    let died = std::process::Command::new(std::env::current_exe().expect("it has a path"))
+        .args([BEGIN_AND_DIE.as_ref(), data.path().join("store").as_os_str()])
+        .status();
+    assert!(died.expect("this program can be started").success());
     let began = Instant::now();
     let server = Server::start_on(data, &[]);
     assert_eq!(server.operator().get("/readyz").status, 200);
@@ -157,11 +160,20 @@ pub(crate) fn restart() -> Vec<Figure> {
     vec![Figure::new("restart, 100,000 queued and 1,000 interrupted", took_s, "s").at_most(2.0)]
 }
 
-/// Starts tasks as a worker does, and ends as one that is killed.
-async fn begin_and_die(store: &Path) {
+/// What this program is called with to do [`begin_and_die`].
+pub(crate) const BEGIN_AND_DIE: &str = "begin-and-die";
+
+/// Starts tasks as a worker does, and ends as one that is killed: nothing is closed.
+pub(crate) fn begin_and_die(store: &Path) -> ! {
+    client_runtime().block_on(begin(store));
+    std::process::exit(0)
+}
+
+async fn begin(store: &Path) {
     let store = SledStore::open(store, SledOptions::default()).expect("the store can be opened");
     let now = UnixMillis(u64::MAX / 4);
     let claim = Claim { worker: worker(), max: INTERRUPTED, now, lease_until: now };
+    let store = std::mem::ManuallyDrop::new(store);
     for claimed in store.claim(claim).await.expect("tasks can be claimed").items {
         let body = EventBody::Started {
             run: 1,

@@ -38,6 +38,11 @@ fn main() {
         Report::read(before).compare(&Report::read(after));
         return;
     }
+    if let [command, store] = arguments.as_slice()
+        && command == durability::BEGIN_AND_DIE
+    {
+        durability::begin_and_die(Path::new(store));
+    }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
     let measurements: [(&str, Measurement); 11] = [

@@ -17,22 +17,22 @@ const ONE_CALL: u64 = 10_000;
 #[command(next_help_heading = "With --all")]
 pub(super) struct BulkArgs {
     /// Only at this status [default: failed]
-    #[arg(long, value_name = "STATUS", requires = "all", value_parser = ["failed", "cancelled"])]
+    #[arg(long, value_name = "STATUS", requires = "all", conflicts_with = "ids", value_parser = ["failed", "cancelled"])]
     status: Option<String>,
     /// Only of this executor: `name`, or `name@digest`
-    #[arg(long, value_name = "EXECUTOR", requires = "all")]
+    #[arg(long, value_name = "EXECUTOR", requires = "all", conflicts_with = "ids")]
     executor: Option<String>,
     /// Only with this label
-    #[arg(long, value_name = "KEY=VALUE", requires = "all", value_parser = units::parse_pair)]
+    #[arg(long, value_name = "KEY=VALUE", requires = "all", conflicts_with = "ids", value_parser = units::parse_pair)]
     label: Option<(String, String)>,
     /// Only children of this task
-    #[arg(long, value_name = "ID", requires = "all")]
+    #[arg(long, value_name = "ID", requires = "all", conflicts_with = "ids")]
     parent: Option<String>,
     /// Only of this conversation
-    #[arg(long, value_name = "ID", requires = "all")]
+    #[arg(long, value_name = "ID", requires = "all", conflicts_with = "ids")]
     context: Option<String>,
     /// Only of this namespace
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME", requires = "all", conflicts_with = "ids")]
     namespace: Option<String>,
 }
 

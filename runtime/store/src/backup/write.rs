@@ -69,11 +69,11 @@ fn wal_name(path: &std::path::Path) -> String {
 
 fn blobs<W: Write>(archive: &mut Writer<W>, blobs: &DirBlobs) -> Result<(), StoreError> {
     let mut all = Vec::new();
-    let noted = blobs.each(|digest, _| {
+    let gathered = blobs.each(|digest, _| {
         all.push(digest);
         Ok(())
     });
-    noted.map_err(failure::blob)?;
+    gathered.map_err(failure::blob)?;
     for digest in all {
         let path = blobs.path(&digest);
         let failed = failure::at("back up", &path);

@@ -115,7 +115,6 @@ impl Files {
         if self.workspace.is_none()
             && let Some(workspaces) = &self.workspaces
         {
-            let failed = |error: WorkspaceError| Ended::Host(error.to_string());
             self.workspace = Some(workspaces.create(&self.name).map_err(failed)?);
             self.plant()?;
         }
@@ -129,10 +128,15 @@ impl Files {
             self.quota.add_entry()?;
             self.quota.resize(0, seed.bytes.len() as u64)?;
             let written = workspace.write_file(&seed.path, &seed.bytes);
-            written.map_err(|error| Ended::Host(error.to_string()))?;
+            written.map_err(failed)?;
         }
         Ok(())
     }
+}
+
+/// What the host can't do ends the run, and says where that is for want of room.
+fn failed(error: WorkspaceError) -> Ended {
+    Ended::of_the_host(error.io()).unwrap_or_else(|| Ended::Host(error.to_string()))
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
