@@ -1,3 +1,5 @@
 //! What crashes and power losses may do to the store's files.
 
+mod chance;
+mod kills;
 mod power_loss;
