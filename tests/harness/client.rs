@@ -105,6 +105,18 @@ impl Client {
         answer(self.agent.run(request).expect("the server answers"))
     }
 
+    /// Sends a request to a server that may die over it.
+    pub(crate) fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Result<Answer, ureq::Error> {
+        let request = self.request(method, path, &[("content-type", content_type)]);
+        read(self.agent.run(request.body(body).expect("it is a request"))?)
+    }
+
     /// Follows a task's events as they come.
     pub(crate) fn follow(&self, id: &str, headers: &[(&str, &str)]) -> Messages {
         let path = format!("/v1/tasks/{id}/events");
@@ -169,8 +181,12 @@ impl Client {
     }
 }
 
-fn answer(mut response: Response<ureq::Body>) -> Answer {
+fn answer(response: Response<ureq::Body>) -> Answer {
+    read(response).expect("the body can be read")
+}
+
+fn read(mut response: Response<ureq::Body>) -> Result<Answer, ureq::Error> {
     let mut bytes = Vec::new();
-    response.body_mut().as_reader().read_to_end(&mut bytes).expect("the body can be read");
-    Answer { status: response.status().as_u16(), headers: response.headers().clone(), bytes }
+    response.body_mut().as_reader().read_to_end(&mut bytes)?;
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), bytes })
 }

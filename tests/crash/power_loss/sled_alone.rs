@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use super::disk::{Chance, Disk};
+use super::super::chance::Chance;
+use super::disk::Disk;
 use super::recording::{Recording, Step, scratch};
 use super::survey::points;
 use super::workload::say;

@@ -7,7 +7,8 @@ use std::path::Path;
 use errand_core::{Status, Store, TaskId};
 use errand_store::{SledOptions, SledStore, Trust};
 
-use super::disk::{Chance, Disk};
+use super::super::chance::Chance;
+use super::disk::Disk;
 use super::recording::{Recording, Step, scratch};
 use super::workload;
 
