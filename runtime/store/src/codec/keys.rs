@@ -5,7 +5,7 @@
 //! | `i` task | the `submitted` event, its input as payload; never changes |
 //! | `t` task | the rest of the task from event 2 on, its output or error as payload |
 //! | `e` task, first number | the events of one append |
-//! | `j` task, ordinal | a call of the journal, its answer as payload |
+//! | `j` task, first ordinal | calls of the journal, of one append |
 //! | `x` series, status, task | the index; for a queued task its place in the queue |
 //! | `d` series | what a series is: namespace, executor, digest |
 //! | `n` series | how many of its tasks are at each status |
@@ -66,8 +66,8 @@ pub(crate) fn journal(id: TaskId) -> [u8; 17] {
     tagged(b'j', id)
 }
 
-/// The journal's entry for a call.
-pub(crate) fn journal_entry(id: TaskId, ordinal: u64) -> [u8; 25] {
+/// The calls of a journal from this one on that were appended together.
+pub(crate) fn journal_chunk(id: TaskId, ordinal: u64) -> [u8; 25] {
     let mut key = [0; 25];
     key[..17].copy_from_slice(&journal(id));
     key[17..].copy_from_slice(&ordinal.to_be_bytes());

@@ -9,11 +9,11 @@ use super::leases::Held;
 use super::{Active, Standing, State};
 use crate::blobs::BlobFiles;
 use crate::codec::event::{ChunkWriter, PreparedDraft};
-use crate::codec::journal::PreparedEntry;
+use crate::codec::journal::{self, PreparedEntry};
 use crate::codec::seal::{Part, seal};
 use crate::codec::task::Stored;
 use crate::codec::{keys, task};
-use crate::kv::{Read, Slice};
+use crate::kv::Slice;
 
 /// Events to append, encoded by whoever appends them.
 pub(crate) struct PreparedAppend {
@@ -66,9 +66,7 @@ impl State {
             return Err(StoreError::Conflict);
         }
         if append.drafts.is_empty() && active.stored.private.journaled {
-            for entry in append.entries {
-                self.put_entry(id, entry);
-            }
+            self.put_entries(id, &append.entries);
             let task = active.stored.task.clone();
             self.cache.keep(active);
             return Ok(task);
@@ -79,9 +77,9 @@ impl State {
         let folded = fold(&mut active.stored.task, append.drafts)?;
         let mut change = JournalChange { entries: append.entries, dropped: Vec::new() };
         if active.stored.task.attempt != attempt {
-            change.dropped = self.begin_attempt(&mut active, append.kept)?;
+            change = self.begin_attempt(&mut active, append.kept, change.entries)?;
         } else if active.stored.task.status == Status::Completed {
-            change = JournalChange { entries: Vec::new(), dropped: self.journal_of(&active, 0)? };
+            change = JournalChange { entries: Vec::new(), dropped: self.journal_keys(&active)? };
             active.stored.private.journaled = false;
         }
         active.stored.private.journaled |= !change.entries.is_empty();
@@ -102,42 +100,44 @@ impl State {
         self.leases.holds(task.id, epoch) || waits()
     }
 
-    /// Takes away what another attempt does not keep; answers the journal's keys that are to go.
+    /// Takes away what another attempt does not keep, of the journal and of what is appended with it.
     fn begin_attempt(
         &self,
         active: &mut Active,
         kept: Option<Kept>,
-    ) -> Result<Vec<Slice>, StoreError> {
-        let dropped = self.journal_of(active, kept.map_or(0, |kept| kept.before))?;
+        appended: Vec<PreparedEntry>,
+    ) -> Result<JournalChange, StoreError> {
+        let mut change = JournalChange { entries: Vec::new(), dropped: self.journal_keys(active)? };
         let private = &mut active.stored.private;
-        match (kept, &mut private.start) {
-            (Some(kept), Some(start)) => start.said = kept.said,
-            _ => {
-                private.start = None;
-                private.journaled = false;
-            }
+        let (Some(kept), Some(start)) = (kept, &mut private.start) else {
+            private.start = None;
+            private.journaled = false;
+            return Ok(change);
+        };
+        start.said = kept.said;
+        for entry in journal::read(&self.pending(), &*self.blobs, active.stored.task.id)? {
+            change.entries.push(PreparedEntry::new(entry, &*self.blobs)?);
         }
-        Ok(dropped)
+        change.entries.extend(appended);
+        change.entries.retain(|entry| entry.ordinal < kept.before);
+        Ok(change)
     }
 
-    /// Returns the keys of a task's journal from an ordinal on.
-    fn journal_of(&self, active: &Active, from: u64) -> Result<Vec<Slice>, StoreError> {
-        if !active.stored.private.journaled {
-            return Ok(Vec::new());
+    /// Returns the keys of a task's journal.
+    fn journal_keys(&self, active: &Active) -> Result<Vec<Slice>, StoreError> {
+        match active.stored.private.journaled {
+            true => self.keys_from(&keys::journal(active.stored.task.id)),
+            false => Ok(Vec::new()),
         }
-        let id = active.stored.task.id;
-        let pending = self.pending();
-        let end = keys::after(&keys::journal(id));
-        let range = pending.range(&keys::journal_entry(id, from), &end);
-        range.map(|pair| pair.map(|(key, _)| key)).collect()
     }
 
-    fn put_entry(&mut self, id: TaskId, entry: PreparedEntry) {
-        if let Some(digest) = entry.blob() {
+    fn put_entries(&mut self, id: TaskId, entries: &[PreparedEntry]) {
+        for digest in entries.iter().filter_map(|entry| entry.blob) {
             self.batch.put(keys::blob_ref(&keys::task_blobs(id), &digest), &[]);
         }
-        let key = keys::journal_entry(id, entry.ordinal);
-        self.batch.put(&key, entry.seal(&key));
+        for (key, sealed) in journal::seal_chunks(id, entries) {
+            self.batch.put(&key, sealed);
+        }
     }
 
     /// Returns the lease under which the task is from now on.
@@ -194,9 +194,7 @@ impl State {
         for key in change.dropped {
             self.batch.delete(key);
         }
-        for entry in change.entries {
-            self.put_entry(id, entry);
-        }
+        self.put_entries(id, &change.entries);
         self.batch.put(&keys::live(id), record);
         match (task.status, private.lease.as_ref()) {
             (Status::Running, Some(lease)) => {

@@ -68,7 +68,7 @@ async fn an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing(store: &dyn S
         engine: "engine".into(),
         said: LogOffsets::default(),
     };
-    let all = vec![given(1), given(2), entry(3, Answer::Failed(json!("later"))), given(4)];
+    let all = vec![given(1), entry(3, Answer::Failed(json!("later"))), given(4)];
     let begin = Append {
         attempt_start: Some(start.clone()),
         entries: all,
@@ -77,7 +77,12 @@ async fn an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing(store: &dyn S
     store.append(begin).await.unwrap();
     let said = LogOffsets { stdout: 5, ..LogOffsets::default() };
     let kept = Some(Kept { before: 3, said });
-    let again = Append { kept, ..Append::new(task.id, Guard::Lease(epoch), vec![retry()]) };
+    // What comes with the end of the attempt is kept or dropped by the same rule.
+    let again = Append {
+        kept,
+        entries: vec![given(2), given(5)],
+        ..Append::new(task.id, Guard::Lease(epoch), vec![retry()])
+    };
     store.append(again).await.unwrap();
     assert_eq!(store.journal(task.id).await.unwrap(), [given(1), given(2)]);
     let claimed = claim(store, 1, 1_000).await.items.remove(0);
@@ -85,7 +90,8 @@ async fn an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing(store: &dyn S
 
     let guard = Guard::Lease(claimed.epoch);
     append(store, task.id, guard, vec![started(2)]).await.unwrap();
-    store.append(Append::new(task.id, guard, vec![retry()])).await.unwrap();
+    let end = Append { entries: vec![given(3)], ..Append::new(task.id, guard, vec![retry()]) };
+    store.append(end).await.unwrap();
     assert_eq!(store.journal(task.id).await.unwrap(), []);
     let claimed = claim(store, 1, 1_000).await.items.remove(0);
     assert_eq!((claimed.task.attempt, claimed.attempt_start), (3, None));
