@@ -86,11 +86,14 @@ impl Session {
     pub(super) fn run(&mut self, command: &str) -> String {
         // A page's server stays, unless the page kills it; a second one is refused.
         let serves = self.address.is_none() && command.starts_with("errand serve");
+        let kills = command.starts_with("kill -9 ");
         let typed = match &self.address {
             // What it says first is all that is waited for.
             _ if serves => {
                 format!("{command} >~/.said 2>~/.log &\nread -r said <~/.said; echo \"$said\"")
             }
+            // The shell says of a job what it is called; a reader's server is in another terminal.
+            Some(_) if kills => format!("{command}; wait 2>/dev/null"),
             Some(address) => command.replace(SHOWN_ADDRESS, address),
             None => command.to_owned(),
         };
@@ -110,7 +113,7 @@ impl Session {
         if let Some(address) = &self.address {
             printed = printed.replace(address, SHOWN_ADDRESS);
         }
-        if command.starts_with("kill -9 ") {
+        if kills {
             // The page starts another one.
             self.address = None;
         }
