@@ -78,16 +78,19 @@ impl State {
         // On an error the half-folded task is dropped; the next command reads it again.
         let folded = fold(&mut active.stored.task, append.drafts)?;
         let mut change = JournalChange { entries: append.entries, dropped: Vec::new() };
+        // Before another attempt may begin: this one's is not what that starts from.
+        if append.attempt_start.is_some() {
+            active.stored.private.start = append.attempt_start;
+        }
         if active.stored.task.attempt != attempt {
             change.dropped = self.begin_attempt(&mut active, append.kept)?;
+            let before = append.kept.map_or(0, |kept| kept.before);
+            change.entries.retain(|entry| entry.ordinal < before);
         } else if active.stored.task.status == Status::Completed {
             change = JournalChange { entries: Vec::new(), dropped: self.journal_of(&active, 0)? };
             active.stored.private.journaled = false;
         }
         active.stored.private.journaled |= !change.entries.is_empty();
-        if append.attempt_start.is_some() {
-            active.stored.private.start = append.attempt_start;
-        }
         active.stored.private.lease = self.next_lease(&active, folded.started.as_ref());
         self.write(active, &before, folded, change)
     }
