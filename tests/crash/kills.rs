@@ -54,7 +54,7 @@ fn no_kill_loses_or_doubles_anything() {
     let token = server.operator_token();
     let data = server.kill();
     let (door, ledger) = (Door::default(), Ledger::default());
-    let mut worst = Found::default();
+    let (mut worst, mut killed) = (Found::default(), 0);
     let last = std::thread::scope(|scope| {
         let closing = Closing(&door);
         for number in 0..CALLERS {
@@ -64,6 +64,7 @@ fn no_kill_loses_or_doubles_anything() {
         let mut chance = Chance(seed);
         for kill in 1..=kills {
             live_and_die(data.path(), &token, &door, &mut chance);
+            killed = kill;
             // Now and then as if the index were gone.
             let trust = if kill % 4 == 0 { Trust::Never } else { Trust::WhileUp };
             let found = look(&data.path().join("store"), trust, &ledger.book().clone());
@@ -88,7 +89,7 @@ fn no_kill_loses_or_doubles_anything() {
     let open = found.open;
     worst.take(found);
     eprintln!(
-        "{kills} kills (seed {seed}), {} tasks, {} lost, {} doubled; {} given up after six crashes in one \
+        "{killed} kills (seed {seed}), {} tasks, {} lost, {} doubled; {} given up after six crashes in one \
          attempt, as designed",
         ledger.book().tasks.len(),
         worst.lost,
