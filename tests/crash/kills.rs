@@ -38,8 +38,8 @@ use look::{Found, look};
 /// How often the server is killed where nobody says it: about a minute.
 const KILLS: usize = 50;
 const CALLERS: usize = 4;
-/// Every fifth server is killed while it starts, which takes about so long.
-const START_MS: usize = 250;
+/// Every fifth server is killed while it starts or recovers, before a client is there.
+const START_MS: usize = 80;
 /// The others are killed so long after they are ready, at most.
 const LIFE_MS: usize = 900;
 
