@@ -9,6 +9,8 @@
 //! `ERRAND_POWER_LOSS_STATES` says how many disks are built (100), `ERRAND_POWER_LOSS_SEED` from which
 //! seed. What was found is in `docs/power-loss.md`.
 
+#[path = "power_loss/calls.rs"]
+mod calls;
 #[path = "power_loss/disk.rs"]
 mod disk;
 #[path = "power_loss/recording.rs"]

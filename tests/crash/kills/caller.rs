@@ -162,8 +162,12 @@ impl<'a> Caller<'a> {
     fn read(&mut self) -> Option<()> {
         let Some(key) = self.any_key() else { return Some(()) };
         let path = self.path(&key);
-        let answer = self.door.ask(("GET", &path), ("application/json", b""), || ())?;
-        self.see(&key, &answer.expect(200));
+        let get = |path: &str| self.door.ask(("GET", path), ("application/json", b""), || ());
+        self.see(&key, &get(&path)?.expect(200));
+        let events = get(&format!("{path}/events"))?.expect(200);
+        let last = events["items"].as_array().and_then(|items| items.last()).expect("an event");
+        let version = last["seq"].as_u64().expect("an event has a number");
+        self.ledger.note(&key, |known| known.version = known.version.max(version));
         Some(())
     }
 
@@ -205,11 +209,11 @@ impl<'a> Caller<'a> {
 
     /// Keeps what an answer shows of a task, which must never be older than what was shown before.
     fn see(&self, key: &str, task: &Value) {
-        let version = task["version"].as_u64().expect("a task has a version");
+        let attempt = task["attempt"].as_u64().expect("a task has an attempt");
         let status = serde_json::from_value(task["status"].clone()).expect("a task has a status");
-        let before = self.ledger.note(key, |known| known.seen.replace((version, status)));
-        let newer = before.is_none_or(|(before, _)| before <= version);
-        assert!(newer, "{key} was seen at {before:?} and then at {version}");
+        let before = self.ledger.note(key, |known| known.seen.replace((attempt, status)));
+        let newer = before.is_none_or(|(before, _)| before <= attempt);
+        assert!(newer, "{key} was seen at {before:?} and then at attempt {attempt}");
     }
 
     fn path(&self, key: &str) -> String {

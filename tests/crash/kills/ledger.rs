@@ -32,7 +32,9 @@ pub(super) struct Known {
     pub(super) plan: Arc<Plan>,
     /// Its id, once it is acknowledged.
     pub(super) id: Option<TaskId>,
-    /// The last version that a client saw, and its status.
+    /// The last event that a client saw.
+    pub(super) version: u64,
+    /// The last attempt and status that a client saw.
     pub(super) seen: Option<(u64, Status)>,
     pub(super) retries: Asked,
     pub(super) cancels: Asked,
@@ -51,6 +53,7 @@ impl Known {
         Self {
             plan: Arc::new(plan),
             id: None,
+            version: 0,
             seen: None,
             retries: Asked::default(),
             cancels: Asked::default(),

@@ -45,7 +45,8 @@ pub(super) fn draw(chance: &mut Chance, mut files: Files) -> Vec<Step> {
             10 if passes_from == 1 && chance.one_in(2) => {
                 passes_from = 2 + u32::try_from(chance.below(2)).expect("it is small");
                 let input = json!({"do": "fail_transient_below", "attempt": passes_from});
-                steps.push(Step { effect: Effect::PassesFrom(passes_from), ..quiet(input) });
+                let step = learnt(input, Value::Null);
+                steps.push(Step { effect: Effect::PassesFrom(passes_from), ..step });
             }
             _ => steps.push(passes(chance)),
         }

@@ -10,7 +10,7 @@ use errand_store::{SledOptions, SledStore, Trust};
 use super::super::chance::Chance;
 use super::disk::Disk;
 use super::recording::{Recording, Step, scratch};
-use super::workload;
+use super::{calls, workload};
 
 /// What is wrong with what came back.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ pub(super) struct Survey {
 struct Expected {
     /// The acknowledged version of each task.
     versions: HashMap<TaskId, u64>,
+    /// The acknowledged calls: an attempt, and the last of them.
+    journals: HashMap<TaskId, (u32, u64)>,
     /// What somebody began to delete, and may be there or not.
     deleting: HashSet<TaskId>,
     deleted: HashSet<TaskId>,
@@ -108,6 +110,10 @@ impl Expected {
                 self.versions.extend(ids.into_iter().map(|id| (id, 1)));
             }
             workload::Line::Appended(id, version) => drop(self.versions.insert(id, version)),
+            workload::Line::Journaled(id, attempt, last) => {
+                let known = self.journals.entry(id).or_default();
+                *known = (*known).max((attempt, last));
+            }
             workload::Line::Deleting(id) => drop(self.deleting.insert(id)),
             workload::Line::Deleted(id) => drop(self.deleted.insert(id)),
             workload::Line::Closed => {}
@@ -146,6 +152,11 @@ impl Expected {
                     let events = store.events(*id, 0, usize::MAX).await.map_err(torn)?;
                     if !events.iter().map(|event| event.seq).eq(1..=task.version) {
                         return Err(Loss::Torn(format!("the log of {id} has a hole")));
+                    }
+                    let journal = store.journal(*id).await.map_err(torn)?;
+                    let acknowledged = self.journals.get(id).copied();
+                    if let Some(fault) = calls::fault(&task, &journal, acknowledged) {
+                        return Err(Loss::Torn(fault));
                     }
                     let output = workload::output(*id);
                     if task.status == Status::Completed && task.output.as_deref() != Some(&output) {

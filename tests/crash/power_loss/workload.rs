@@ -1,4 +1,4 @@
-//! What is recorded: several threads submit, run and delete tasks, and say what was acknowledged.
+//! What is recorded: several threads submit, run, retry and delete tasks, and say what was acknowledged.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use errand_core::*;
 use errand_store::{SledOptions, SledStore};
 use serde_json::{Value, json};
+
+use super::calls;
 
 pub(super) use errand_store::Syncing;
 
@@ -24,6 +26,8 @@ pub(super) enum Line {
     Submitted(Vec<TaskId>),
     /// The task is acknowledged at this version.
     Appended(TaskId, u64),
+    /// The calls of this attempt are acknowledged, up to this one.
+    Journaled(TaskId, u32, u64),
     /// It is about to be deleted.
     Deleting(TaskId),
     /// That is acknowledged.
@@ -45,6 +49,12 @@ impl Line {
                 let task = id(&rest.next().expect("an id"));
                 Self::Appended(task, rest.next().and_then(|n| n.parse().ok()).expect("a version"))
             }
+            "journaled" => {
+                let task = id(&rest.next().expect("an id"));
+                let mut number = || rest.next().and_then(|n| n.parse::<u64>().ok());
+                let attempt = number().and_then(|n| u32::try_from(n).ok()).expect("an attempt");
+                Self::Journaled(task, attempt, number().expect("an ordinal"))
+            }
             "deleting" => Self::Deleting(id(&rest.next().expect("an id"))),
             "deleted" => Self::Deleted(id(&rest.next().expect("an id"))),
             "closed" => Self::Closed,
@@ -57,7 +67,7 @@ impl Line {
 pub(super) fn acknowledged_by(line: &str) -> Vec<TaskId> {
     match Line::read(line) {
         Line::Submitted(ids) => ids,
-        Line::Appended(id, _) | Line::Deleted(id) => vec![id],
+        Line::Appended(id, _) | Line::Journaled(id, ..) | Line::Deleted(id) => vec![id],
         _ => Vec::new(),
     }
 }
@@ -119,6 +129,17 @@ async fn work(store: &SledStore, stream: u64) {
             let run = claimed.task.runs + 1;
             append(store, id, guard, vec![started(run)]).await;
             append(store, id, guard, vec![log("one"), log(&"long ".repeat(300))]).await;
+            let made = calls::of(&claimed.task);
+            for entries in made.chunks(2) {
+                journal(store, id, guard, entries.to_vec()).await;
+            }
+            if round % 5 == 1 {
+                wait(store, id, guard).await;
+            }
+            if round % 5 == 2 && claimed.task.attempt == 1 {
+                retry(store, id, guard, &made).await;
+                continue;
+            }
             if round % 7 == 3 {
                 let drain = EventBody::Interrupted { reason: InterruptReason::Drain };
                 append(store, id, guard, vec![drain]).await;
@@ -138,13 +159,52 @@ async fn work(store: &SledStore, stream: u64) {
 }
 
 async fn append(store: &SledStore, task: TaskId, guard: Guard, bodies: Vec<EventBody>) -> Task {
+    append_all(store, events(task, guard, bodies)).await
+}
+
+fn events(task: TaskId, guard: Guard, bodies: Vec<EventBody>) -> Append {
     let by = Principal::new("worker").expect("valid");
     let draft = |body| Draft { at: UnixMillis(2), by: by.clone(), progress: None, body };
-    let drafts = bodies.into_iter().map(draft).collect();
-    let append = Append::new(task, guard, drafts);
+    Append::new(task, guard, bodies.into_iter().map(draft).collect())
+}
+
+async fn append_all(store: &SledStore, append: Append) -> Task {
     let task = store.append(append).await.expect("it is stored");
     say(&format!("appended {} {}", task.id, task.version));
     task
+}
+
+/// Journals calls, which changes no version.
+async fn journal(store: &SledStore, task: TaskId, guard: Guard, entries: Vec<JournalEntry>) {
+    let last = entries.last().expect("there are some").ordinal;
+    let append = Append { entries, ..Append::new(task, guard, Vec::new()) };
+    let attempt = store.append(append).await.expect("it is stored").attempt;
+    say(&format!("journaled {task} {attempt} {last}"));
+}
+
+/// Waits for a moment, with the call that does so on record, and goes on.
+async fn wait(store: &SledStore, task: TaskId, guard: Guard) {
+    let until = Some(UnixMillis(9));
+    let waiting = EventBody::Waiting { waiting_for: WaitingFor::Timer, until };
+    let entries = vec![calls::waiting(Answer::Awaited { until })];
+    append_all(store, Append { entries, ..events(task, guard, vec![waiting]) }).await;
+    append(store, task, guard, vec![EventBody::Resumed { warm: true }]).await;
+    journal(store, task, guard, vec![calls::waiting(Answer::Given(Value::Null))]).await;
+}
+
+/// Ends the attempt, in one write with its last call, and keeps a part of its journal.
+async fn retry(store: &SledStore, task: TaskId, guard: Guard, made: &[JournalEntry]) {
+    let error = TaskError {
+        code: ErrorCode::ExecutorFailed,
+        message: "it failed".into(),
+        detail: None,
+        attempt: 1,
+        retryable: true,
+    };
+    let retry = EventBody::RetryScheduled { error, delay_ms: 0, not_before: UnixMillis(0) };
+    let entries = made.last().cloned().into_iter().collect();
+    let kept = Kept::of(made);
+    append_all(store, Append { entries, kept, ..events(task, guard, vec![retry]) }).await;
 }
 
 /// Submits one more task, to see that a store goes on.
@@ -154,7 +214,7 @@ pub(super) async fn submit_one(store: &SledStore) -> Result<(), StoreError> {
 
 /// The output of a task: for some it goes to a blob.
 pub(super) fn output(id: TaskId) -> Value {
-    let size = if id.to_bytes()[14].is_multiple_of(16) { 80_000 } else { 50 };
+    let size = if calls::is_large(id) { 80_000 } else { 50 };
     json!({"id": id, "text": "o".repeat(size)})
 }
 

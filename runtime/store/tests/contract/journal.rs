@@ -9,6 +9,7 @@ crate::cases!(
     calls_come_back_by_ordinal_and_an_answer_replaces_the_wait_for_it,
     a_large_answer_comes_back,
     an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing,
+    what_is_written_with_the_end_of_an_attempt_is_not_the_next_ones,
     a_completed_or_deleted_task_has_no_journal,
     an_old_epoch_journals_nothing,
     a_wait_is_due_once_and_a_resumed_task_is_not,
@@ -95,6 +96,30 @@ async fn an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing(store: &dyn S
     assert_eq!(store.journal(task.id).await.unwrap(), []);
     let claimed = claim(store, 1, 1_000).await.items.remove(0);
     assert_eq!((claimed.task.attempt, claimed.attempt_start), (3, None));
+}
+
+/// A short attempt is written in one append, with its start, its calls and its end.
+async fn what_is_written_with_the_end_of_an_attempt_is_not_the_next_ones(store: &dyn Store) {
+    for (kept, journal) in [(None, vec![]), (Some(2), vec![given(1)])] {
+        let task = submit(store, submission()).await;
+        let claimed = claim(store, 1, 1_000).await.items.remove(0);
+        let start = AttemptStart {
+            seed: Seed([7; 32]),
+            base_time: at(77),
+            engine: "engine".into(),
+            said: LogOffsets::default(),
+        };
+        let all = Append {
+            attempt_start: Some(start.clone()),
+            entries: vec![given(1), entry(2, Answer::Failed(json!("later"))), given(3)],
+            kept: kept.map(|before| Kept { before, said: LogOffsets::default() }),
+            ..Append::new(task.id, Guard::Lease(claimed.epoch), vec![draft(started(1)), retry()])
+        };
+        store.append(all).await.unwrap();
+        assert_eq!(store.journal(task.id).await.unwrap(), journal);
+        let claimed = claim(store, 1, 1_000).await.items.remove(0);
+        assert_eq!(claimed.attempt_start, kept.map(|_| start));
+    }
 }
 
 async fn a_completed_or_deleted_task_has_no_journal(store: &dyn Store) {
