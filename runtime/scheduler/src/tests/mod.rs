@@ -3,7 +3,9 @@
 
 mod access;
 mod collecting;
+mod faults;
 mod harness;
+mod leases;
 mod logging;
 mod recovery;
 mod requests;
