@@ -4,3 +4,4 @@ mod chance;
 mod failing_io;
 mod kills;
 mod power_loss;
+mod replay;
