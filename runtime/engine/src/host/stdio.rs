@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -90,6 +90,8 @@ struct Shared {
     written_bytes: AtomicU64,
     streams: [Mutex<Buffers>; 2],
     capture: bool,
+    /// Why a hand-over failed, to be raised at the next call, or at the end.
+    ended: OnceLock<Ended>,
 }
 
 #[derive(Default)]
@@ -115,6 +117,7 @@ impl Stdio {
             written_bytes: AtomicU64::new(0),
             streams,
             capture,
+            ended: OnceLock::new(),
         }))
     }
 
@@ -140,7 +143,7 @@ impl Stdio {
         for stream in [Stream::Stdout, Stream::Stderr] {
             self.drain(stream).await?;
         }
-        Ok(())
+        self.raise()
     }
 
     /// Takes what was captured of standard output and standard error.
@@ -172,6 +175,10 @@ impl Stdio {
         Ok(self.0.host.write(stream, level, Bytes::from(pending)).await?)
     }
 
+    fn raise(&self) -> Result<(), Ended> {
+        self.0.ended.get().map_or(Ok(()), |ended| Err(ended.clone()))
+    }
+
     fn buffers(&self, stream: Stream) -> std::sync::MutexGuard<'_, Buffers> {
         let index = usize::from(stream == Stream::Stderr);
         self.0.streams[index].lock().unwrap_or_else(|poison| poison.into_inner())
@@ -193,7 +200,7 @@ impl IsTerminal for Output {
 
 impl StdoutStream for Output {
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Writer { output: self.clone(), ended: None })
+        Box::new(Writer { output: self.clone() })
     }
 
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
@@ -203,8 +210,6 @@ impl StdoutStream for Output {
 
 struct Writer {
     output: Output,
-    /// Why a hand-over failed, to be raised at the next call.
-    ended: Option<Ended>,
 }
 
 impl OutputStream for Writer {
@@ -227,11 +232,8 @@ impl OutputStream for Writer {
 }
 
 impl Writer {
-    fn raise(&mut self) -> StreamResult<()> {
-        match self.ended.take() {
-            Some(ended) => Err(StreamError::Trap(ended.into())),
-            None => Ok(()),
-        }
+    fn raise(&self) -> StreamResult<()> {
+        self.output.stdio.raise().map_err(|ended| StreamError::Trap(ended.into()))
     }
 }
 
@@ -239,7 +241,8 @@ impl Writer {
 impl Pollable for Writer {
     async fn ready(&mut self) {
         if let Err(ended) = self.output.stdio.drain(self.output.stream).await {
-            self.ended = Some(ended);
+            // The first reason holds.
+            let _ = self.output.stdio.0.ended.set(ended);
         }
     }
 }
