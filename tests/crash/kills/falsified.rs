@@ -74,6 +74,9 @@ fn judge(known: &Known, bodies: Vec<EventBody>) -> Result<log::Outcome, String> 
     log::check(id, known, &record, &events)
 }
 
+/// Makes a log wrong.
+type Falsify<'a> = &'a dyn Fn(&mut Vec<EventBody>);
+
 #[test]
 fn a_log_that_is_right_is_found_right_and_one_that_is_wrong_is_found_wrong() {
     let plan = plan();
@@ -83,7 +86,7 @@ fn a_log_that_is_right_is_found_right_and_one_that_is_wrong_is_found_wrong() {
     let outcome = judge(&known, right.clone()).expect("it is right");
     assert!(!outcome.doubled && !outcome.given_up);
 
-    let changed = |change: &dyn Fn(&mut Vec<EventBody>)| {
+    let changed = |change: Falsify<'_>| {
         let mut bodies = right.clone();
         change(&mut bodies);
         judge(&known, bodies).err()
@@ -92,7 +95,7 @@ fn a_log_that_is_right_is_found_right_and_one_that_is_wrong_is_found_wrong() {
     let left = right.len() - 2;
     let end = right.len() - 1;
     let length = text.len() as u64;
-    let wrongs: [(&str, &dyn Fn(&mut Vec<EventBody>)); 8] = [
+    let wrongs: [(&str, Falsify<'_>); 8] = [
         ("text is missing", &|log| drop(log.remove(said))),
         ("text is there twice", &|log| log.insert(2, line(Stream::Stdout, length, &text))),
         ("offsets overlap", &|log| log[said] = line(Stream::Stdout, 1, &text)),
