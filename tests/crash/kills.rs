@@ -10,6 +10,8 @@
 
 #[path = "kills/caller.rs"]
 mod caller;
+#[path = "kills/falsified.rs"]
+mod falsified;
 #[path = "kills/ledger.rs"]
 mod ledger;
 #[path = "kills/life.rs"]

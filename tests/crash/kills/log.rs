@@ -13,7 +13,7 @@ struct Said {
 }
 
 /// What was found besides.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// Whether it has two results.
     pub(super) doubled: bool,
