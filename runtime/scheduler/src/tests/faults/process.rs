@@ -1,6 +1,7 @@
 //! Processes that come one after the other over one store: each is gone at once when its store says so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use errand_core::WorkerId;
 use tokio::runtime::{Builder, Runtime};
@@ -15,6 +16,8 @@ use crate::{
 const LEASE_MS: u64 = 30_000;
 /// How much of the injected time passes at once.
 const STEP_MS: u64 = 10;
+/// When what does not end is left behind: the test has failed by then.
+const GIVEN_UP: Duration = Duration::from_secs(30);
 /// One fault is planned, so a second process or a second try is the last that is needed.
 const MAX_TRIES: usize = 3;
 
@@ -59,7 +62,9 @@ impl Process {
     async fn end(mut self) {
         self.store.die();
         let runtime = self.runtime.take();
-        let ended = tokio::task::spawn_blocking(move || drop(runtime));
+        let ended = tokio::task::spawn_blocking(move || {
+            runtime.map(|runtime| runtime.shutdown_timeout(GIVEN_UP))
+        });
         soon(ended).await.expect("it does not panic");
     }
 }

@@ -119,17 +119,6 @@ impl FaultyStore {
             self.check().and(answer)
         })
     }
-
-    /// Answers, unless the process is gone by then: a store that fails at once must not be asked again
-    /// at once.
-    fn unless_dead<'a>(&'a self, signal: BoxFuture<'a, ()>) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            signal.await;
-            if self.is_dead() {
-                std::future::pending::<()>().await;
-            }
-        })
-    }
 }
 
 fn failure() -> StoreError {
@@ -195,11 +184,11 @@ impl Store for FaultyStore {
     }
 
     fn claimable(&self) -> BoxFuture<'_, ()> {
-        self.unless_dead(self.inner.claimable())
+        self.inner.claimable()
     }
 
     fn due_changed(&self) -> BoxFuture<'_, ()> {
-        self.unless_dead(self.inner.due_changed())
+        self.inner.due_changed()
     }
 
     fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
