@@ -23,7 +23,10 @@ const MAX_TRIES: usize = 8;
 pub(super) async fn wake(worker: Arc<Worker>, finished: CancellationToken) {
     let store = worker.service.store();
     loop {
-        let next = match store.take_due(worker.service.now(), TAKEN_MAX).await {
+        let due = store.take_due(worker.service.now(), TAKEN_MAX).await;
+        // A store that fails would say at once that something has changed.
+        let failed = due.is_err();
+        let next = match due {
             Ok(due) => {
                 let woken = due.items.into_iter().map(|id| worker.go_on(id));
                 stream::iter(woken).buffer_unordered(CONCURRENT_WAKES).collect::<()>().await;
@@ -36,7 +39,7 @@ pub(super) async fn wake(worker: Arc<Worker>, finished: CancellationToken) {
         };
         tokio::select! {
             () = finished.cancelled() => return,
-            () = store.due_changed() => {}
+            () = store.due_changed(), if !failed => {}
             () = worker.at(next), if next.is_some() => {}
         }
     }
@@ -44,12 +47,17 @@ pub(super) async fn wake(worker: Arc<Worker>, finished: CancellationToken) {
 
 impl Worker {
     /// Lets a task go on whose time is up.
-    async fn go_on(&self, id: TaskId) {
+    pub(in crate::worker) async fn go_on(&self, id: TaskId) {
         if self.warm.leave(id).is_some_and(|run| run.wake()) {
             return;
         }
-        if let Err(error) = self.requeue(id).await {
+        while let Err(error) = self.requeue(id).await {
             tracing::error!(task = %id, %error, "a waiting task could not be woken");
+            // The next start finds it due.
+            if self.is_draining() {
+                return;
+            }
+            self.after(STORE_RETRY_MS).await;
         }
     }
 

@@ -42,9 +42,14 @@ impl Run {
                     return;
                 }
                 let drafts = pending.take_drafts();
+                // The events of calls are never durable after the calls.
+                let entries = match pending.drafts.is_empty() {
+                    true => std::mem::take(&mut pending.entries),
+                    false => Vec::new(),
+                };
                 let append = Append {
                     attempt_start: pending.attempt_start.take(),
-                    entries: std::mem::take(&mut pending.entries),
+                    entries,
                     kept: kept(&drafts, pending.kept),
                     ..Append::new(self.task, Guard::Lease(self.epoch), drafts)
                 };
@@ -127,6 +132,11 @@ impl Run {
         drop(pending);
         self.stop(Stop::Lost);
         self.room.notify_waiters();
+        if self.is_waiting() {
+            // It was to go on in this run, and nobody else was told.
+            let (worker, task) = (Arc::clone(&self.worker), self.task);
+            self.worker.io.spawn(async move { worker.go_on(task).await });
+        }
     }
 
     /// Forgets the run: its end is durable, or somebody else's business.
