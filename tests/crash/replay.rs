@@ -18,7 +18,7 @@ use cut::{Cut, When};
 use inside::Inside;
 
 /// Programs unless it is said otherwise: as many as take some ten seconds.
-const PROGRAMS: u64 = 12;
+const PROGRAMS: u64 = 30;
 
 /// What a task leaves that must not depend on how often it was interrupted.
 #[derive(Debug, PartialEq)]
@@ -44,7 +44,8 @@ fn programs_that_are_cut_at_every_call_leave_what_they_leave_uncut() {
         for at in 0..straight.calls {
             for when in [When::Before, When::After] {
                 let run = inside.run(&program, Some(Cut { at, when }));
-                assert_eq!(interruptions(&run.events), 1, "seed {seed}: call {at} was not cut");
+                let interrupted = interruptions(&run.events);
+                assert_eq!(interrupted, 1, "seed {seed}, cut {when:?} call {at}: {:?}", run.task);
                 assert_eq!(left(&run), expected, "seed {seed}, cut {when:?} call {at}: {program}");
                 cuts += 1;
             }

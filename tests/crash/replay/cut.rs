@@ -1,6 +1,7 @@
 //! A runner whose runs end in a chosen host call, as if their process had.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -33,7 +34,7 @@ pub(super) struct Plan {
     /// What later runs are given instead of the task's input.
     pub(super) changed: Option<Value>,
     pub(super) journal: BTreeMap<u64, JournalEntry>,
-    /// Host calls of the first run.
+    /// Host calls of all runs until the cut.
     pub(super) calls: usize,
     pub(super) runs: usize,
 }
@@ -54,7 +55,7 @@ impl Runner for CutRunner {
     }
 
     fn run<'a>(&'a self, mut job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        let first = {
+        {
             let mut plan = self.plan.lock().expect("nobody panics with it");
             plan.runs += 1;
             if plan.runs > 1
@@ -62,9 +63,9 @@ impl Runner for CutRunner {
             {
                 job.input = Arc::new(changed.clone());
             }
-            plan.runs == 1
-        };
-        let host = Arc::new(CutHost { host, plan: Arc::clone(&self.plan), first });
+        }
+        let ended = AtomicBool::new(false);
+        let host = Arc::new(CutHost { host, plan: Arc::clone(&self.plan), ended });
         self.engine.run(job, host)
     }
 
@@ -76,24 +77,30 @@ impl Runner for CutRunner {
 struct CutHost {
     host: Arc<dyn RunHost>,
     plan: Arc<Mutex<Plan>>,
-    /// Only the first run is cut.
-    first: bool,
+    /// Whether this run was cut.
+    ended: AtomicBool,
 }
 
 impl CutHost {
     /// Makes a call, or ends the run before or after it.
     async fn call(&self, call: impl Future<Output = Result<(), Stopped>>) -> Result<(), Stopped> {
-        let cut = {
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(Stopped);
+        }
+        // A wait that is spent out of memory does not come back to its run: the next call is cut then.
+        let turn = {
             let mut plan = self.plan.lock().expect("nobody panics with it");
             let number = plan.calls;
-            plan.calls += usize::from(self.first);
-            plan.cut.filter(|cut| self.first && cut.at <= number)
+            plan.calls += 1;
+            plan.cut.filter(|cut| cut.at <= number).map(|cut| (cut.when, cut.at == number))
         };
-        let Some(cut) = cut else { return call.await };
-        let number = self.plan.lock().expect("nobody panics with it").calls - 1;
-        if cut.when == When::After && number == cut.at {
-            call.await?;
+        match turn {
+            None => return call.await,
+            Some((When::After, true)) => call.await?,
+            Some(_) => {}
         }
+        self.plan.lock().expect("nobody panics with it").cut = None;
+        self.ended.store(true, Ordering::Relaxed);
         Err(Stopped)
     }
 }
