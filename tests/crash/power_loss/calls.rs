@@ -35,14 +35,15 @@ pub(super) fn fault(
 ) -> Option<String> {
     let length = journal.len() as u64;
     if !journal.iter().map(|entry| entry.ordinal).eq(1..=length) {
-        return Some(format!("the journal of {} has a hole: {journal:?}", task.id));
+        let ordinals: Vec<u64> = journal.iter().map(|entry| entry.ordinal).collect();
+        return Some(format!("the journal of {} has a hole: {ordinals:?}", task.id));
     }
     let is_wrong = |entry: &&JournalEntry| match entry.ordinal {
         WAITS => entry.answer != Answer::Given(Value::Null) && !is_awaited(entry),
         ordinal => **entry != answered(task.id, ordinal),
     };
     if let Some(entry) = journal.iter().find(is_wrong) {
-        return Some(format!("the journal of {} has {entry:?}", task.id));
+        return Some(format!("call {} of {} has another answer", entry.ordinal, task.id));
     }
     let (least, most) = match acknowledged {
         _ if task.status == Status::Completed => (0, 0),
@@ -55,7 +56,11 @@ pub(super) fn fault(
     let queued_anew = task.attempt > 1 && task.status == Status::Queued && !task.resuming;
     let kept_too_much = queued_anew && length >= FAILS;
     (!fits || kept_too_much).then(|| {
-        format!("the journal of {} has {length} calls, not {least} to {most}: {task:?}", task.id)
+        let Task { id, status, attempt, runs, version, .. } = task;
+        format!(
+            "the journal of {id} has {length} calls, not {least} to {most}: it is {status:?} in attempt \
+             {attempt}, run {runs}, at version {version}"
+        )
     })
 }
 

@@ -18,6 +18,8 @@ const THREADS: u64 = 4;
 /// How many rounds each of them does, in each of two sessions.
 const ROUNDS: u64 = 20;
 
+const ENGINE: &str = "engine";
+
 /// One line that the workload says, after `@ `.
 pub(super) enum Line {
     /// These are about to be submitted together.
@@ -126,8 +128,7 @@ async fn work(store: &SledStore, stream: u64) {
         for claimed in store.claim(claim).await.expect("a claim").items {
             let guard = Guard::Lease(claimed.epoch);
             let id = claimed.task.id;
-            let run = claimed.task.runs + 1;
-            append(store, id, guard, vec![started(run)]).await;
+            start(store, guard, &claimed).await;
             append(store, id, guard, vec![log("one"), log(&"long ".repeat(300))]).await;
             let made = calls::of(&claimed.task);
             for entries in made.chunks(2) {
@@ -172,6 +173,19 @@ async fn append_all(store: &SledStore, append: Append) -> Task {
     let task = store.append(append).await.expect("it is stored");
     say(&format!("appended {} {}", task.id, task.version));
     task
+}
+
+/// Starts an attempt, or goes on with the one that was interrupted.
+async fn start(store: &SledStore, guard: Guard, claimed: &Claimed) {
+    let id = claimed.task.id;
+    let attempt_start = claimed.attempt_start.is_none().then(|| AttemptStart {
+        seed: Seed([7; 32]),
+        base_time: UnixMillis(2),
+        engine: ENGINE.into(),
+        said: LogOffsets::default(),
+    });
+    let started = started(claimed.task.runs + 1);
+    append_all(store, Append { attempt_start, ..events(id, guard, vec![started]) }).await;
 }
 
 /// Journals calls, which changes no version.
@@ -257,7 +271,7 @@ fn new(stream: u64) -> NewTask {
 
 fn started(run: u32) -> EventBody {
     let worker = WorkerId::new("worker").expect("valid");
-    EventBody::Started { run, worker, engine: "engine".into(), workspace: None }
+    EventBody::Started { run, worker, engine: ENGINE.into(), workspace: None }
 }
 
 fn log(text: &str) -> EventBody {
