@@ -93,7 +93,7 @@ impl Session {
                 format!("{command} >~/.said 2>~/.log &\nread -r said <~/.said; echo \"$said\"")
             }
             // The shell says of a job what it is called; a reader's server is in another terminal.
-            Some(_) if kills => format!("{command}; wait 2>/dev/null"),
+            Some(_) if kills => format!("{{ {command}; wait; }} 2>/dev/null"),
             Some(address) => command.replace(SHOWN_ADDRESS, address),
             None => command.to_owned(),
         };

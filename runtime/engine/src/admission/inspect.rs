@@ -124,7 +124,7 @@ pub(super) fn fits(component: &Component) -> Result<(), String> {
     }
     let initial_pages = needs.max_initial_memory_size.unwrap_or(0);
     if initial_pages.saturating_mul(PAGE_BYTES) > MAX_MEMORY_BYTES as u64 {
-        return Err(format!("one of its memories starts with more than {MAX_MEMORY_BYTES} bytes"));
+        return Err(large_memory());
     }
     if needs.max_initial_table_size.unwrap_or(0) > TABLE_ELEMENTS as u64 {
         return Err(format!("one of its tables starts with more than {TABLE_ELEMENTS} elements"));
@@ -139,6 +139,13 @@ pub(super) fn modules_fit(wasm: &[u8]) -> Result<(), String> {
     for payload in Parser::new(0).parse_all(wasm) {
         let (count, most, what) = match payload.map_err(malformed)? {
             Payload::MemorySection(memories) => {
+                for memory in memories.clone() {
+                    let memory = memory.map_err(malformed)?;
+                    let page_bytes = memory.page_size_log2.map_or(PAGE_BYTES, |log2| 1 << log2);
+                    if memory.initial.saturating_mul(page_bytes) > MAX_MEMORY_BYTES as u64 {
+                        return Err(large_memory());
+                    }
+                }
                 (memories.count(), MEMORIES_PER_COMPONENT, "memories")
             }
             Payload::TableSection(tables) => {
@@ -162,6 +169,10 @@ pub(super) fn modules_fit(wasm: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
+fn large_memory() -> String {
+    format!("one of its memories starts with more than {MAX_MEMORY_BYTES} bytes")
+}
+
 /// The interfaces that a component imports, by name.
 pub(super) fn imports(engine: &Engine, component: &Component) -> Vec<String> {
     component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
@@ -181,6 +192,8 @@ mod tests {
         assert!(component(&"(memory 1)".repeat(17)).unwrap_err().contains("17 memories"));
         assert!(component(&"(table 1 funcref)".repeat(65)).unwrap_err().contains("65 tables"));
         assert!(component("(table 65537 funcref)").unwrap_err().contains("elements"));
+        assert_eq!(component("(memory 65536)"), Ok(()));
+        assert!(component("(memory i64 65537)").unwrap_err().contains("4294967296 bytes"));
     }
 
     #[test]
