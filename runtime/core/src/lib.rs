@@ -11,6 +11,7 @@ mod executor;
 mod id;
 mod journal;
 mod limits;
+mod manifest;
 mod retention;
 mod runner;
 mod signature;
@@ -37,6 +38,7 @@ pub use id::{
 };
 pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
+pub use manifest::{Change, Entry, Manifest, Node};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
     AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused,
