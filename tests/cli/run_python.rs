@@ -193,3 +193,35 @@ fn output_that_can_not_be_written_is_not_lost_in_silence() {
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(said.contains("No space left"), "{said:?}");
 }
+
+#[test]
+fn files_have_the_guests_times_and_no_identity_of_the_hosts() {
+    let code = "
+import os, sys, time
+began = time.time()
+os.chdir('/workspace')
+open('a', 'w').write('a'); os.mkdir('d'); open('b', 'w').close()
+stat = os.stat('a')
+assert began - 0.01 <= stat.st_mtime <= time.time(), (began, stat, time.time())
+assert stat.st_mtime <= os.stat('.').st_mtime <= time.time()
+time.sleep(2)
+os.rename('b', 'd/b'); open('a', 'a').write('more')
+assert os.stat('a').st_mtime >= began + 2 and os.stat('d').st_mtime >= began + 2
+assert os.stat('d/b').st_mtime < began + 1 < os.stat('d/b').st_ctime
+os.utime('a', (5, 6.5))
+assert (os.stat('a').st_atime, os.stat('a').st_mtime) == (5, 6.5)
+os.link('a', 'l')
+assert os.path.samefile('a', 'l') and not os.path.samefile('a', 'd/b') and os.stat('a').st_nlink == 2
+first = os.stat('a').st_ino, os.stat('d').st_ino, os.stat('d/b').st_ino
+os.remove('a'); os.remove('l'); open('a', 'w').close()
+open('new_module.py', 'w').write('x = 1')
+sys.path.insert(0, '.')
+import new_module
+open('newer_module.py', 'w').write('x = 2')
+import newer_module
+print(first, os.stat('a').st_ino)
+";
+    let (one, other) = (Script::new(code), Script::new(code));
+    let said = one.run().ok();
+    assert_eq!(said, other.run().ok(), "another run meets the same files");
+}

@@ -16,21 +16,34 @@ pub(crate) struct VirtualClock {
     base: UnixMillis,
     /// Nanoseconds by which answers have moved the clocks forward.
     waited_ns: Arc<AtomicU64>,
+    /// The fuel at which a clock was last read.
+    read_at: Arc<AtomicU64>,
 }
 
 impl VirtualClock {
     pub(crate) fn new(base: UnixMillis) -> Self {
-        Self { base, waited_ns: Arc::default() }
+        Self { base, waited_ns: Arc::default(), read_at: Arc::default() }
     }
 
     /// Returns the nanoseconds since the attempt began.
     pub(crate) fn monotonic_ns(&self, fuel_executed: u64) -> u64 {
+        self.read_at.fetch_max(fuel_executed, Ordering::Relaxed);
         (fuel_executed / FUEL_PER_NS).saturating_add(self.waited_ns.load(Ordering::Relaxed))
     }
 
     /// Returns the wall-clock time in nanoseconds since the Unix epoch.
     pub(crate) fn wall_ns(&self, fuel_executed: u64) -> u128 {
-        u128::from(self.base.0) * 1_000_000 + u128::from(self.monotonic_ns(fuel_executed))
+        self.began_ns() + u128::from(self.monotonic_ns(fuel_executed))
+    }
+
+    /// Returns the wall-clock time where the fuel is known by and large: not before one that was read.
+    pub(crate) fn coarse_wall_ns(&self, fuel_executed: u64) -> u128 {
+        self.wall_ns(fuel_executed.max(self.read_at.load(Ordering::Relaxed)))
+    }
+
+    /// Returns the wall-clock time at which the attempt began.
+    pub(crate) fn began_ns(&self) -> u128 {
+        u128::from(self.base.0) * 1_000_000
     }
 
     /// Moves the clocks forward to a monotonic time; never back.
@@ -58,6 +71,7 @@ mod tests {
         clock.clone().advance_to_ns(1_005, 50);
         assert_eq!(clock.monotonic_ns(50), 1_005);
         assert_eq!(clock.wall_ns(0), 1_000_001_000);
+        assert_eq!(clock.coarse_wall_ns(0), 1_000_001_005, "a file is not older than the clock");
         clock.sync(UnixMillis(1_001), 50);
         assert_eq!(clock.monotonic_ns(50), 1_000_000);
         clock.sync(UnixMillis(900), 50);

@@ -100,9 +100,14 @@ impl FuelGauge {
         self.publish();
     }
 
+    /// Returns the fuel of executed instructions, to within one interval: the same in a repetition.
+    pub(crate) fn executed(&self) -> u64 {
+        self.0.executed.load(Ordering::Relaxed)
+    }
+
     fn used(&self) -> u64 {
         let charged = self.0.charged.load(Ordering::Relaxed);
-        self.0.executed.load(Ordering::Relaxed).saturating_add(charged).min(self.0.limit)
+        self.executed().saturating_add(charged).min(self.0.limit)
     }
 
     fn check(&self) -> Result<(), Ended> {

@@ -8,6 +8,7 @@
 mod allowed;
 mod globs;
 mod ignored;
+mod look;
 mod pack;
 mod place;
 mod quota;
@@ -21,6 +22,7 @@ mod unpack;
 pub use allowed::{AllowedDirs, Directory};
 
 pub use globs::{Globs, InvalidGlob};
+pub use look::Look;
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;
 pub use root::{Found, Workspace, WorkspaceError, Workspaces};

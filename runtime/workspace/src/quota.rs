@@ -136,6 +136,11 @@ impl Quota {
         }
     }
 
+    /// Tells whether a handle on a file is counted.
+    pub fn is_open(&self, file: FileId) -> bool {
+        self.lock().open.get(&file).is_some_and(|open| open.handles > 0)
+    }
+
     /// Counts a handle on a file, until what is returned is dropped.
     pub fn open(&self, file: FileId) -> OpenFile {
         self.lock().open.entry(file).or_default().handles += 1;

@@ -23,7 +23,7 @@ pub(super) fn draw(seed: u64) -> Value {
 
 fn step(chance: &mut Chance, number: usize) -> Value {
     let path = format!("/workspace/{}.txt", ["a", "b", "c"][chance.below(3)]);
-    match chance.below(16) {
+    match chance.below(20) {
         0 | 1 => {
             let to = ["stdout", "stderr"][chance.below(2)];
             let text = "é€ \u{1F600}".repeat(1 + chance.below(40));
@@ -43,7 +43,11 @@ fn step(chance: &mut Chance, number: usize) -> Value {
         11 => json!({"do": "remove", "path": path}),
         12 => json!({"do": "read_file", "path": path}),
         13 => json!({"do": "random", "bytes": 8}),
-        14 => json!({"do": "spin", "iterations": chance.below(300_000)}),
+        14 => json!({"do": "identify", "path": path}),
+        15 => json!({"do": "rename", "from": path, "to": "/workspace/b.txt"}),
+        16 => json!({"do": "hard_link", "from": path, "to": "/workspace/c.txt"}),
+        17 => json!({"do": "write_text", "path": path, "text": format!("anew {number}")}),
+        18 => json!({"do": "spin", "iterations": chance.below(300_000)}),
         _ => json!({"do": "progress", "done": number, "total": STEPS}),
     }
 }

@@ -17,6 +17,7 @@ use wasmtime::{Engine, Store};
 
 use super::profile::{self, Kept};
 use super::{Answer, Order, as_component, inspect, limits};
+use crate::clock::VirtualClock;
 use crate::compiled::{self, Seal};
 use crate::config::{self, Allocation, Footprint};
 use crate::ended::{Ended, outcome_of};
@@ -244,7 +245,8 @@ fn describing_store(
     let fuel = FuelGauge::new(limits.fuel, host.clone(), &job.resume);
     let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
     let start = Start { name: String::new(), made: None, seeds: Vec::new() };
-    let files = Files::new(None, start, 0, fuel.clone())?;
+    let clock = VirtualClock::new(job.start.base_time);
+    let files = Files::new(None, start, 0, clock, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
     let state = RunState::new(job, host, files, fuel, stdio, invocation, None);
     prepare_store(engine, state)

@@ -19,11 +19,7 @@ const NS_PER_S: u128 = 1_000_000_000;
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
     let mut wall = linker.instance(&format!("wasi:clocks/wall-clock@{WASI}"))?;
     wall.func_wrap("now", |store: StoreContextMut<'_, RunState>, (): ()| {
-        let ns = store.data().clock.wall_ns(executed(&store)?);
-        Ok((Datetime {
-            seconds: u64::try_from(ns / NS_PER_S).unwrap_or(u64::MAX),
-            nanoseconds: (ns % NS_PER_S) as u32,
-        },))
+        Ok((datetime(store.data().clock.wall_ns(executed(&store)?)),))
     })?;
     wall.func_wrap("resolution", |_: StoreContextMut<'_, RunState>, (): ()| {
         Ok((Datetime { seconds: 0, nanoseconds: 1 },))
@@ -45,6 +41,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
         },
     )?;
     Ok(())
+}
+
+/// Says nanoseconds since the Unix epoch as guests are told them.
+pub(super) fn datetime(ns: u128) -> Datetime {
+    Datetime {
+        seconds: u64::try_from(ns / NS_PER_S).unwrap_or(u64::MAX),
+        nanoseconds: (ns % NS_PER_S) as u32,
+    }
 }
 
 /// The fuel that the guest has executed, exact in a host call.

@@ -13,6 +13,7 @@ use errand_workspace::{Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
+use crate::clock::VirtualClock;
 use crate::config::{COMPONENT_HANDLES, HOST_CALL_BYTES, YIELD_FUEL};
 use crate::ended::{Ended, outcome_of};
 use crate::epoch::Ticker;
@@ -171,7 +172,9 @@ impl Run {
         let Begin { engine, invocation, capture } = begin;
         let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
         let limit_bytes = job.limits.workspace_bytes;
-        let files = Files::new(around.workspaces.clone(), start, limit_bytes, fuel.clone())?;
+        let clock = VirtualClock::new(job.start.base_time);
+        let workspaces = around.workspaces.clone();
+        let files = Files::new(workspaces, start, limit_bytes, clock, fuel.clone())?;
         let other_engine = (job.start.engine != around.compatibility)
             .then(|| job.start.engine.clone())
             .filter(|engine| !engine.is_empty());

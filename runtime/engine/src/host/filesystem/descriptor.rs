@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use errand_workspace::{FileId, OpenFile};
+use errand_workspace::{FileId, Look, OpenFile};
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, OpenMode};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 
 use crate::ended::Ended;
 
-use super::listing::Listing;
+use super::listing::{Listing, described};
 use super::streams::{FileInput, FileOutput};
 use super::{View, again, trap};
 
@@ -51,16 +51,14 @@ impl View<'_> {
         };
         let open = match self.files.open.get(&fd.rep()) {
             Some(open) => open.clone(),
-            None => self.count_open(fd).await?,
+            None => self.count_open(fd)?,
         };
         Ok((file, open))
     }
 
     /// Counts the handle that a descriptor is.
-    async fn count_open(&mut self, fd: &Fd) -> FsResult<OpenFile> {
-        let hash = self.inner().metadata_hash(again(fd)).await?;
-        let id = FileId { device: hash.upper, inode: hash.lower };
-        let open = self.files.quota.open(id);
+    fn count_open(&mut self, fd: &Fd) -> FsResult<OpenFile> {
+        let open = self.files.quota.open(self.look(fd)?.file);
         self.files.open.insert(fd.rep(), open.clone());
         Ok(open)
     }
@@ -78,32 +76,42 @@ impl HostDescriptor for View<'_> {
         self.charge()?;
         let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
         let before = match changes {
-            true => self.look_up(&dir, follow, &path).await,
+            true => self.look_at(&dir, &path, follows(follow)).ok(),
             false => None,
         };
         let held = self.files.handles.take().map_err(trap)?;
-        let fd = if before.is_none() && how.contains(OpenFlags::CREATE) {
-            self.make_entry(async |inner| inner.open_at(dir, follow, path, how, flags).await)
+        let makes = before.is_none() && how.contains(OpenFlags::CREATE);
+        let fd = if makes {
+            let (at, named) = (again(&dir), path.clone());
+            self.make_entry(async |inner| inner.open_at(at, follow, named, how, flags).await)
                 .await?
         } else {
-            self.inner().open_at(dir, follow, path, how, flags).await?
+            self.inner().open_at(again(&dir), follow, path.clone(), how, flags).await?
         };
         self.files.held.insert(fd.rep(), held);
         if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
-            let open = self.count_open(&fd).await?;
-            if let Some(before) = before
+            let open = self.count_open(&fd)?;
+            if makes {
+                self.files.faces.made(open.file());
+                self.directory_changed(&dir, &path);
+            } else if let Some(before) = before
                 && how.contains(OpenFlags::TRUNCATE)
             {
-                open.resize(before.stat.size, 0).map_err(|exceeded| trap(exceeded.into()))?;
+                open.resize(before.size_bytes, 0).map_err(|exceeded| trap(exceeded.into()))?;
+                self.files.faces.written(open.file());
             }
         }
         Ok(fd)
     }
 
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
-        self.files.open.remove(&fd.rep());
+        let open = self.files.open.remove(&fd.rep()).map(|open| open.file());
         self.files.held.remove(&fd.rep());
-        HostDescriptor::drop(&mut self.inner(), fd)
+        HostDescriptor::drop(&mut self.inner(), fd)?;
+        if let Some(file) = open {
+            self.files.faces.closed(file, self.files.quota.is_open(file));
+        }
+        Ok(())
     }
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
@@ -112,6 +120,7 @@ impl HostDescriptor for View<'_> {
         let size = file.metadata()?.len();
         let end = offset.saturating_add(bytes.len() as u64).max(size);
         open.resize(size, end).map_err(|exceeded| trap(exceeded.into()))?;
+        self.files.faces.written(open.file());
         self.inner().write(fd, bytes, offset).await
     }
 
@@ -120,6 +129,7 @@ impl HostDescriptor for View<'_> {
         let (file, open) = self.counted_file(&fd).await?;
         let before = file.metadata()?.len();
         open.resize(before, size).map_err(|exceeded| trap(exceeded.into()))?;
+        self.files.faces.written(open.file());
         self.inner().set_size(fd, size).await
     }
 
@@ -151,11 +161,15 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn create_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
-        self.make_entry(async |inner| inner.create_directory_at(dir, path).await).await
+        let (at, named) = (again(&dir), path.clone());
+        self.make_entry(async |inner| inner.create_directory_at(at, named).await).await?;
+        self.entry_made(&dir, &path)
     }
 
     async fn symlink_at(&mut self, dir: Fd, target: String, path: String) -> FsResult<()> {
-        self.make_entry(async |inner| inner.symlink_at(dir, target, path).await).await
+        let (at, named) = (again(&dir), path.clone());
+        self.make_entry(async |inner| inner.symlink_at(at, target, named).await).await?;
+        self.entry_made(&dir, &path)
     }
 
     async fn link_at(
@@ -166,24 +180,32 @@ impl HostDescriptor for View<'_> {
         new_dir: Fd,
         new_path: String,
     ) -> FsResult<()> {
-        self.make_entry(async |inner| inner.link_at(dir, follow, path, new_dir, new_path).await)
-            .await
+        let (at, named) = (again(&new_dir), new_path.clone());
+        self.make_entry(async |inner| inner.link_at(dir, follow, path, at, named).await).await?;
+        self.files.faces.named(self.look_at(&new_dir, &new_path, false)?.file);
+        self.directory_changed(&new_dir, &new_path);
+        Ok(())
     }
 
     async fn unlink_file_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
         self.charge()?;
-        let named = self.look_up(&dir, PathFlags::empty(), &path).await;
-        self.inner().unlink_file_at(dir, path).await?;
-        if let Some(named) = named {
+        let named = self.look_at(&dir, &path, false);
+        self.inner().unlink_file_at(again(&dir), path.clone()).await?;
+        if let Ok(named) = named {
             self.count_removed(&named);
         }
+        self.directory_changed(&dir, &path);
         Ok(())
     }
 
     async fn remove_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
         self.charge()?;
-        self.inner().remove_directory_at(dir, path).await?;
-        self.files.quota.remove_entry();
+        let named = self.look_at(&dir, &path, false);
+        self.inner().remove_directory_at(again(&dir), path.clone()).await?;
+        if let Ok(named) = named {
+            self.count_removed(&named);
+        }
+        self.directory_changed(&dir, &path);
         Ok(())
     }
 
@@ -195,15 +217,21 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         self.charge()?;
-        let moved = self.look_up(&dir, PathFlags::empty(), &path).await;
-        let replaced = self.look_up(&new_dir, PathFlags::empty(), &new_path).await;
-        self.inner().rename_at(dir, path, new_dir, new_path).await?;
-        // A rename of a file onto another name of itself changes nothing.
-        if let (Some(moved), Some(replaced)) = (moved, replaced)
-            && moved.file != replaced.file
-        {
-            self.count_removed(&replaced);
+        let moved = self.look_at(&dir, &path, false);
+        let replaced = self.look_at(&new_dir, &new_path, false);
+        let (from, to) = (again(&dir), again(&new_dir));
+        self.inner().rename_at(from, path.clone(), to, new_path.clone()).await?;
+        if let Ok(moved) = moved {
+            match replaced {
+                // A rename of a file onto another name of itself changes nothing.
+                Ok(replaced) if replaced.file == moved.file => return Ok(()),
+                Ok(replaced) => self.count_removed(&replaced),
+                Err(_) => {}
+            }
+            self.files.faces.named(moved.file);
         }
+        self.directory_changed(&dir, &path);
+        self.directory_changed(&new_dir, &new_path);
         Ok(())
     }
 
@@ -262,7 +290,8 @@ impl HostDescriptor for View<'_> {
         written: NewTimestamp,
     ) -> FsResult<()> {
         self.charge()?;
-        self.inner().set_times(fd, read, written).await
+        let file = self.look(&fd)?.file;
+        self.set_face(file, read, written)
     }
 
     async fn set_times_at(
@@ -274,11 +303,13 @@ impl HostDescriptor for View<'_> {
         written: NewTimestamp,
     ) -> FsResult<()> {
         self.charge()?;
-        self.inner().set_times_at(dir, follow, path, read, written).await
+        let file = self.look_at(&dir, &path, follows(follow))?.file;
+        self.set_face(file, read, written)
     }
 
     async fn stat(&mut self, fd: Fd) -> FsResult<DescriptorStat> {
-        self.inner().stat(fd).await
+        let look = self.look(&fd)?;
+        Ok(self.stat_of(&look))
     }
 
     async fn stat_at(
@@ -287,7 +318,8 @@ impl HostDescriptor for View<'_> {
         follow: PathFlags,
         path: String,
     ) -> FsResult<DescriptorStat> {
-        self.inner().stat_at(dir, follow, path).await
+        let look = self.look_at(&dir, &path, follows(follow))?;
+        Ok(self.stat_of(&look))
     }
 
     async fn readlink_at(&mut self, dir: Fd, path: String) -> FsResult<String> {
@@ -295,11 +327,13 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn is_same_object(&mut self, a: Fd, b: Fd) -> wasmtime::Result<bool> {
-        self.inner().is_same_object(a, b).await
+        let same = || Ok::<_, FsError>(self.look(&a)?.file == self.look(&b)?.file);
+        Ok(same().unwrap_or(false))
     }
 
     async fn metadata_hash(&mut self, fd: Fd) -> FsResult<MetadataHashValue> {
-        self.inner().metadata_hash(fd).await
+        let look = self.look(&fd)?;
+        Ok(self.number_of(&look))
     }
 
     async fn metadata_hash_at(
@@ -308,11 +342,54 @@ impl HostDescriptor for View<'_> {
         follow: PathFlags,
         path: String,
     ) -> FsResult<MetadataHashValue> {
-        self.inner().metadata_hash_at(dir, follow, path).await
+        let look = self.look_at(&dir, &path, follows(follow))?;
+        Ok(self.number_of(&look))
     }
 }
 
 impl View<'_> {
+    /// Takes note of an entry that was made.
+    fn entry_made(&self, dir: &Fd, path: &str) -> FsResult<()> {
+        let made = self.look_at(dir, path.trim_end_matches('/'), false)?;
+        self.files.faces.made(made.file);
+        self.directory_changed(dir, path);
+        Ok(())
+    }
+
+    fn set_face(&self, file: FileId, read: NewTimestamp, written: NewTimestamp) -> FsResult<()> {
+        let is_wrong = |time: &NewTimestamp| match time {
+            NewTimestamp::Timestamp(time) => time.nanoseconds >= 1_000_000_000,
+            NewTimestamp::NoChange | NewTimestamp::Now => false,
+        };
+        if is_wrong(&read) || is_wrong(&written) {
+            return Err(ErrorCode::Invalid.into());
+        }
+        self.files.faces.set_times(file, read, written);
+        Ok(())
+    }
+
+    /// What the guest is told of something: nothing that is the host's alone.
+    fn stat_of(&self, look: &Look) -> DescriptorStat {
+        let face = self.files.faces.of(look.file);
+        // How many links and bytes a directory has differs from one file system to the other.
+        let (link_count, size) = match look.is_dir() {
+            true => (1, 0),
+            false => (look.links, look.size_bytes),
+        };
+        DescriptorStat {
+            type_: described(look.kind),
+            link_count,
+            size,
+            data_access_timestamp: Some(face.read),
+            data_modification_timestamp: Some(face.written),
+            status_change_timestamp: Some(face.changed),
+        }
+    }
+
+    fn number_of(&self, look: &Look) -> MetadataHashValue {
+        MetadataHashValue { lower: self.files.faces.of(look.file).number, upper: 0 }
+    }
+
     fn output_stream(&mut self, fd: &Fd, at: Option<u64>) -> FsResult<Resource<DynOutputStream>> {
         let file = match self.table.get(fd)? {
             Descriptor::File(file) if file.open_mode.contains(OpenMode::WRITE) => file.file.clone(),
@@ -321,10 +398,15 @@ impl View<'_> {
         // Every descriptor of a file was counted when it was opened.
         let open = self.files.open.get(&fd.rep()).cloned().ok_or(ErrorCode::BadDescriptor)?;
         let held = self.files.held.get(&fd.rep()).cloned();
-        let output = FileOutput::new(file, open, held, at, self.files.fuel.clone());
+        let (faces, fuel) = (self.files.faces.clone(), self.files.fuel.clone());
+        let output = FileOutput::new(file, open, held, at, (faces, fuel));
         let output: DynOutputStream = Box::new(output);
         Ok(self.table.push(output)?)
     }
+}
+
+fn follows(flags: PathFlags) -> bool {
+    flags.contains(PathFlags::SYMLINK_FOLLOW)
 }
 
 /// The listing behind what the bindings call a stream of entries.

@@ -93,7 +93,8 @@ fn failed(error: rustix::io::Errno) -> wasmtime_wasi::p2::FsError {
     std::io::Error::from(error).into()
 }
 
-fn described(kind: FileType) -> DescriptorType {
+/// Says a type as guests are told it.
+pub(super) fn described(kind: FileType) -> DescriptorType {
     match kind {
         FileType::RegularFile => DescriptorType::RegularFile,
         FileType::Directory => DescriptorType::Directory,

@@ -4,6 +4,7 @@
 //! file or makes an entry is counted before it happens, and ends the run at the bound.
 
 mod descriptor;
+mod faces;
 mod handles;
 mod listing;
 mod streams;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use errand_workspace::{FileId, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
+use errand_workspace::{Look, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{
     Descriptor, Dir, FsPerms, OpenMode, WasiFilesystemCtx, WasiFilesystemCtxView,
@@ -20,11 +21,13 @@ use wasmtime_wasi::filesystem::{
 use wasmtime_wasi::p2::bindings::filesystem::{preopens, types};
 use wasmtime_wasi::p2::{FsError, FsResult};
 
+use crate::clock::VirtualClock;
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 use crate::start::Made;
 use crate::state::RunState;
 
+use faces::Faces;
 use handles::{OpenHandle, OpenHandles};
 use listing::Listed;
 
@@ -64,6 +67,7 @@ pub(crate) struct Files {
     held: HashMap<u32, Arc<OpenHandle>>,
     handles: OpenHandles,
     listed: Listed,
+    faces: Faces,
 }
 
 impl Files {
@@ -72,6 +76,7 @@ impl Files {
         workspaces: Option<Arc<Workspaces>>,
         start: Start,
         limit_bytes: u64,
+        clock: VirtualClock,
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
         let Start { name, made, seeds } = start;
@@ -91,6 +96,7 @@ impl Files {
             seeds,
             workspace,
             quota,
+            faces: Faces::new(clock, fuel.clone()),
             fuel,
             open: HashMap::new(),
             held: HashMap::new(),
@@ -99,6 +105,11 @@ impl Files {
         };
         files.plant()?;
         Ok(files)
+    }
+
+    /// Returns the clock that the times of files follow.
+    pub(crate) fn clock(&self) -> &VirtualClock {
+        self.faces.clock()
     }
 
     /// Returns the workspace, where the guest ever looked for it.
@@ -170,26 +181,44 @@ impl View<'_> {
         self.files.fuel.charge_bytes(PATH_FUEL).map_err(trap)
     }
 
-    /// What a path names, without following a link at its end; nothing where it names nothing.
-    async fn look_up(
-        &mut self,
-        dir: &Resource<Descriptor>,
-        follow: types::PathFlags,
-        path: &str,
-    ) -> Option<Named> {
-        use types::HostDescriptor;
-        let mut inner = self.inner();
-        let stat = inner.stat_at(again(dir), follow, path.to_owned()).await.ok()?;
-        let hash = inner.metadata_hash_at(again(dir), follow, path.to_owned()).await.ok()?;
-        Some(Named { stat, file: FileId { device: hash.upper, inode: hash.lower } })
+    /// Looks at what a path names.
+    fn look_at(&self, dir: &Resource<Descriptor>, path: &str, follow: bool) -> FsResult<Look> {
+        match self.table.get(dir)? {
+            Descriptor::Dir(dir) => Ok(Look::at(&dir.dir, path, follow)?),
+            Descriptor::File(_) => Err(types::ErrorCode::NotDirectory.into()),
+        }
+    }
+
+    /// Looks at what is open.
+    fn look(&self, fd: &Resource<Descriptor>) -> FsResult<Look> {
+        Ok(match self.table.get(fd)? {
+            Descriptor::Dir(dir) => Look::of(&dir.dir)?,
+            Descriptor::File(file) => Look::of(&file.file)?,
+        })
+    }
+
+    /// Takes note that what the directory of a path holds was changed.
+    fn directory_changed(&self, dir: &Resource<Descriptor>, path: &str) {
+        let parent = match path.trim_end_matches('/').rsplit_once('/') {
+            Some((parent, _)) => self.look_at(dir, parent, true),
+            None => self.look(dir),
+        };
+        if let Ok(parent) = parent {
+            self.files.faces.written(parent.file);
+        }
     }
 
     /// Counts that what a path named is gone.
-    fn count_removed(&self, named: &Named) {
+    fn count_removed(&self, named: &Look) {
         let quota = &self.files.quota;
         quota.remove_entry();
-        if named.stat.type_ == types::DescriptorType::RegularFile && named.stat.link_count <= 1 {
-            quota.unlink(named.file, named.stat.size);
+        if named.is_dir() || named.links <= 1 {
+            if named.is_file() {
+                quota.unlink(named.file, named.size_bytes);
+            }
+            self.files.faces.unlinked(named.file, quota.is_open(named.file));
+        } else {
+            self.files.faces.named(named.file);
         }
     }
 
@@ -206,12 +235,6 @@ impl View<'_> {
         }
         made
     }
-}
-
-/// Something that a path names.
-struct Named {
-    stat: types::DescriptorStat,
-    file: FileId,
 }
 
 impl preopens::Host for View<'_> {

@@ -16,6 +16,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, Stream
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 
+use super::faces::Faces;
 use super::handles::OpenHandle;
 
 /// What is read or written in one call at the most.
@@ -72,6 +73,7 @@ pub(super) struct FileOutput {
     _held: Option<Arc<OpenHandle>>,
     /// Where the next byte goes; nothing: at the end.
     at: Option<u64>,
+    faces: Faces,
     fuel: FuelGauge,
 }
 
@@ -81,9 +83,9 @@ impl FileOutput {
         open: OpenFile,
         held: Option<Arc<OpenHandle>>,
         at: Option<u64>,
-        fuel: FuelGauge,
+        (faces, fuel): (Faces, FuelGauge),
     ) -> Self {
-        Self { file, open, _held: held, at, fuel }
+        Self { file, open, _held: held, at, faces, fuel }
     }
 }
 
@@ -95,6 +97,7 @@ impl OutputStream for FileOutput {
         let at = self.at.unwrap_or(size);
         let end = at.saturating_add(length);
         self.open.resize(size, end.max(size)).map_err(|exceeded| trap(exceeded.into()))?;
+        self.faces.written(self.open.file());
         if let Err(error) = self.file.write_all_at(&bytes, at) {
             return Err(failed(error));
         }

@@ -1,0 +1,61 @@
+//! What a path under a directory, or an open file, is on the host.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt};
+use rustix::fs::FileType;
+
+use crate::FileId;
+
+/// What is known of something without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Which it is.
+    pub file: FileId,
+    /// Its type.
+    pub kind: FileType,
+    /// How many names it has.
+    pub links: u64,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+}
+
+impl Look {
+    /// Looks at what a path names. It is resolved under the directory: nothing outside is ever looked at.
+    ///
+    /// # Errors
+    /// When it names nothing, or leads out.
+    pub fn at(dir: &File, path: &str, follow: bool) -> io::Result<Self> {
+        let follow = if follow { FollowSymlinks::Yes } else { FollowSymlinks::No };
+        Ok(Self::of_metadata(&cap_primitives::fs::stat(dir, Path::new(path), follow)?))
+    }
+
+    /// Looks at what is open.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::of_metadata(&Metadata::from_file(file)?))
+    }
+
+    fn of_metadata(metadata: &Metadata) -> Self {
+        Self {
+            file: FileId { device: metadata.dev(), inode: metadata.ino() },
+            kind: FileType::from_raw_mode(metadata.mode()),
+            links: metadata.nlink(),
+            size_bytes: metadata.size(),
+        }
+    }
+
+    /// Tells whether it is a regular file.
+    pub fn is_file(&self) -> bool {
+        self.kind == FileType::RegularFile
+    }
+
+    /// Tells whether it is a directory.
+    pub fn is_dir(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+}
