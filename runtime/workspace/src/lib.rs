@@ -6,6 +6,7 @@
 //! store and no WebAssembly.
 
 mod allowed;
+mod base;
 mod globs;
 mod ignored;
 mod look;
@@ -16,10 +17,12 @@ mod room;
 mod root;
 mod scan;
 mod start;
+mod survey;
 mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
+pub use base::{Base, Bases, Placed};
 
 pub use globs::{Globs, InvalidGlob};
 pub use look::Look;

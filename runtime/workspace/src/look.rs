@@ -20,6 +20,8 @@ pub struct Look {
     pub links: u64,
     /// Its size in bytes.
     pub size_bytes: u64,
+    /// Whether it is a file that other workspaces have too, and must not be changed.
+    pub shared: bool,
 }
 
 impl Look {
@@ -46,6 +48,7 @@ impl Look {
             kind: FileType::from_raw_mode(metadata.mode()),
             links: metadata.nlink(),
             size_bytes: metadata.size(),
+            shared: metadata.mode() & 0o222 == 0 && metadata.is_file(),
         }
     }
 

@@ -95,14 +95,14 @@ pub(crate) enum Copying {
     Writing(StartError),
 }
 
-fn does_not_fit(refused: Refused, path: &str) -> StartError {
+pub(crate) fn does_not_fit(refused: Refused, path: &str) -> StartError {
     match refused {
         Refused::Exceeded(exceeded) => too_large(exceeded, path),
         Refused::DiskFull => StartError::DiskFull,
     }
 }
 
-fn too_large(exceeded: crate::Exceeded, path: &str) -> StartError {
+pub(crate) fn too_large(exceeded: crate::Exceeded, path: &str) -> StartError {
     let path = crate::start::shown(path);
     let message = format!(
         "what it starts from does not fit: {exceeded} (`{}`), which is met at `{path}`",

@@ -13,7 +13,7 @@ use crate::{Globs, Quota, Room};
 
 /// How deep a walk follows directories. Deeper ones are passed over: their paths are longer than any
 /// system call takes.
-const WALK_DEPTH: usize = 64;
+pub(crate) const WALK_DEPTH: usize = 64;
 
 /// Why a workspace can't be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +102,9 @@ impl Workspaces {
 /// One task's directory, removed on drop.
 #[derive(Debug)]
 pub struct Workspace {
-    parent: Dir,
+    pub(crate) parent: Dir,
     pub(crate) dir: Dir,
-    name: String,
+    pub(crate) name: String,
 }
 
 /// A regular file that a walk found.
@@ -178,7 +178,7 @@ impl Drop for Workspace {
 ///
 /// Directories may be nested deeper than there is stack or are handles. So each level is moved up to the
 /// first before it is emptied: no path is longer than two names, and a handful of handles is open.
-fn remove(parent: &Dir, name: &OsStr) -> io::Result<()> {
+pub(crate) fn remove(parent: &Dir, name: &OsStr) -> io::Result<()> {
     if !parent.symlink_metadata(name)?.is_dir() {
         return parent.remove_file(name);
     }
