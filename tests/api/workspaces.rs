@@ -269,3 +269,100 @@ fn a_directory_that_is_gone_before_the_start_fails_its_task() {
     assert_eq!(task["error"]["detail"]["code"], "invalid_workspace", "{task}");
     assert_eq!(task["attempt"], 1, "it is not tried again by itself");
 }
+
+/// Does what can be done to files, and tells what it finds; each check is what a plain copy would give.
+const CHANGES: &str = r"
+import os
+def text(name): return open(name).read()
+ino = lambda name: os.stat(name).st_ino
+assert sorted(os.listdir('.')) == ['a', 'b', 'c', 'd', 'e', 'link', 'program.py', 'sub'], os.listdir('.')
+assert all(text(name) == 'same' for name in 'abcde'), [text(name) for name in 'abcde']
+assert len({ino(name) for name in 'abcde'}) == 5 and os.stat('a').st_nlink == 1
+assert not os.path.samefile('a', 'b')
+before, reader = ino('a'), open('a')
+open('a', 'a').write(' more')
+assert (text('a'), text('b'), ino('a')) == ('same more', 'same', before)
+assert reader.fileno() and os.path.getsize('a') == 9
+open('link', 'r+').write('SAME')                        # leads to sub/s
+assert (text('sub/s'), text('b'), os.path.islink('link')) == ('SAME', 'same', True)
+open('b', 'w').close()
+assert (text('b'), text('c'), os.path.getsize('b')) == ('', 'same', 0)
+os.rename('c', 'd')                                     # one inode on the host
+assert not os.path.exists('c') and text('d') == 'same' and text('e') == 'same'
+os.link('d', 'd2')
+open('d2', 'a').write('!')
+assert text('d') == 'same!' and os.path.samefile('d', 'd2') and text('e') == 'same'
+os.utime('e', (1, 2))
+assert os.stat('e').st_mtime == 2 and text('e') == 'same'
+os.rename('sub', 'moved'); os.rename('e', 'moved/e')
+assert text('moved/e') == 'same' and os.stat('moved/e').st_mtime == 2
+with open('moved/t', 'r+') as file: file.truncate(2)
+assert text('moved/t') == 'sa'
+try: os.open('moved/e', os.O_WRONLY | os.O_CREAT | os.O_EXCL); assert False
+except FileExistsError: pass
+assert text('moved/e') == 'same'
+os.remove('moved/e'); open('moved/e', 'w').write('new')
+assert text('moved/e') == 'new'
+result = 'fine'
+";
+
+#[test]
+fn what_tasks_share_is_each_ones_own_as_soon_as_it_is_changed() {
+    let client = shared::agent();
+    let mut items: Vec<_> =
+        ["a", "b", "c", "d", "e", "sub/s", "sub/t"].map(|name| file(name, "same")).into();
+    items.push(link("link", "sub/s"));
+    items.push(file("program.py", CHANGES));
+    let blob = client.upload_blob(&tar(&items));
+    let request = json!({
+        "executor": shared::python(), "input": {"file": "program.py"},
+        "workspace": {"from": "tar", "blob": blob},
+    });
+    let same = 4 * 7 + CHANGES.len();
+    for run in 0..3 {
+        let id = client.submit(&request);
+        let task = client.finish(&id);
+        assert_eq!(task["output"]["result"], "fine", "run {run}: {task}");
+        let events = client.events(&id);
+        let started = events.iter().find(|event| event["kind"] == "started").expect("it started");
+        let (method, shared, copied) =
+            if run == 0 { ("copied", 0, same) } else { ("shared", same, 0) };
+        assert_eq!(
+            started["data"]["placed"],
+            json!({"method": method, "files": 10, "shared_bytes": shared, "copied_bytes": copied})
+        );
+    }
+}
+
+#[test]
+fn tasks_that_start_from_one_state_of_a_directory_share_its_files() {
+    let Listed { server, root } = Listed::new(&[("listed/a.txt", "first"), ("listed/d/b", "b")]);
+    let client = server.agent();
+    let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let workspace = json!({"from": "dir", "path": root.path().join("listed")});
+    let request = json!({
+        "executor": "probe", "input": {"do": "append_text", "path": "/workspace/a.txt", "text": "x"},
+        "workspace": workspace, "artifacts": ["a.txt"],
+    });
+    let run = || {
+        let id = client.submit(&request);
+        assert_eq!(client.finish(&id)["status"], "completed");
+        let kept = client.get(&format!("/v1/tasks/{id}/artifacts/a.txt"));
+        let started = client.events(&id)[1]["data"].clone();
+        (String::from_utf8_lossy(&kept.bytes).into_owned(), started)
+    };
+    let (text, first) = run();
+    assert_eq!((text.as_str(), &first["placed"]["method"]), ("firstx", &json!("copied")));
+    let (text, second) = run();
+    assert_eq!((text.as_str(), &second["placed"]["method"]), ("firstx", &json!("shared")));
+    assert_eq!(first["workspace"], second["workspace"]);
+    // Another content of the same size and time is another state.
+    let source = root.path().join("listed/a.txt");
+    write(&source, "third");
+    let file = std::fs::File::options().write(true).open(&source).expect("it opens");
+    file.set_modified(old).expect("its time can be set");
+    let (text, third) = run();
+    assert_eq!(text, "thirdx");
+    assert_ne!(third["workspace"], first["workspace"]);
+    assert_eq!(std::fs::read_to_string(&source).expect("it is there"), "third");
+}

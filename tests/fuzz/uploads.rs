@@ -10,7 +10,7 @@ use bytes::Bytes;
 use errand_core::{
     AdmissionError, AttemptStart, BoxFuture, ErrorCode, EventBody, ExecutorName, ExecutorProfile,
     ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress,
-    RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+    RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
 };
 use errand_engine::{Allocation, Engine, EngineOptions};
 use tempfile::TempDir;
@@ -50,6 +50,7 @@ impl Uploads {
             allocation: Allocation::Pooled { instances: 1 },
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
+            bases: None,
             reserve_bytes: 0,
             compiler: harness::errand_path(),
             blobs: None,
@@ -83,8 +84,7 @@ impl Uploads {
             kind: profile.kind,
             function: None,
             input: Arc::default(),
-            workspace: WorkspaceSource::Empty,
-            captured: None,
+            workspace: None,
             limits: LIMITS,
             artifacts: Vec::new(),
             start: AttemptStart {

@@ -169,6 +169,11 @@ impl DataDir {
         self.root.join("workspaces")
     }
 
+    /// Returns where the files lie that workspaces share.
+    pub(crate) fn bases(&self) -> PathBuf {
+        self.root.join("bases")
+    }
+
     /// Reads what a server says of itself, if one runs or died without a word.
     pub(crate) fn server(&self) -> Option<ServerNote> {
         let text = fs::read_to_string(self.root.join(SERVER_NOTE)).ok()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, Principal, Progress, Submission, TaskId, UnixMillis, WorkerId};
+use crate::{Digest, Placed, Principal, Progress, Submission, TaskId, UnixMillis, WorkerId};
 
 /// One entry of a task's log. Numbered from 1 without holes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,9 @@ pub enum EventBody {
         /// The archive that a directory was captured in, which each run of the task starts from.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         workspace: Option<Digest>,
+        /// How the workspace got what it starts with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        placed: Option<Placed>,
     },
     /// The guest wrote something.
     Log(LogLine),

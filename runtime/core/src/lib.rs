@@ -38,11 +38,11 @@ pub use id::{
 };
 pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
-pub use manifest::{Change, Entry, Manifest, Node};
+pub use manifest::{Change, Entry, Manifest, Node, Placed, Placing};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
-    AdmissionError, Failure, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, StartRefused,
-    Stopped,
+    AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, Staged,
+    StartRefused, Stopped,
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use store::{

@@ -56,6 +56,29 @@ pub struct Change {
     pub after: Option<Node>,
 }
 
+/// How a workspace got the files that it starts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Whether they were shared or copied.
+    pub method: Placing,
+    /// Files, directories and links.
+    pub files: u64,
+    /// Bytes of files that are shared until the task changes them.
+    pub shared_bytes: u64,
+    /// Bytes that were copied.
+    pub copied_bytes: u64,
+}
+
+/// A way of placing files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Placing {
+    /// Each is shared with all workspaces that have the same, and copied before it is changed.
+    Shared,
+    /// Each was copied.
+    Copied,
+}
+
 impl Manifest {
     /// Makes one of entries in any order. Of two with one path, one is kept.
     pub fn new(mut entries: Vec<Entry>) -> Self {

@@ -1,5 +1,6 @@
 //! The trait behind which executors run, and what a run and its host say to each other.
 
+use std::any::Any;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,8 +10,8 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace,
-    Progress, Signature, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace, Placed,
+    Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -42,16 +43,13 @@ pub trait Runner: Send + Sync {
         Box::pin(std::future::ready(checked))
     }
 
-    /// Captures a directory that a workspace starts from, durably: what [`Job::captured`] names.
+    /// Makes the workspace of a run that does not start empty, from what was captured durably when the
+    /// task first started, or captures it now.
     ///
     /// # Errors
     /// With how the attempt fails.
-    fn capture<'a>(
-        &'a self,
-        source: &'a WorkspaceSource,
-        limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<Digest, Failure>> {
-        let _ = (source, limits);
+    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
+        let _ = task;
         Box::pin(std::future::ready(Err(Failure {
             code: ErrorCode::Internal,
             message: "workspaces start empty here".into(),
@@ -76,6 +74,27 @@ pub struct InputFault {
     pub message: String,
 }
 
+/// A workspace that was made before its run starts.
+#[derive(Debug)]
+pub struct Staged {
+    /// What it was captured in, where that is not the caller's own.
+    pub captured: Option<Digest>,
+    /// How it got its files.
+    pub placed: Placed,
+    /// The workspace itself.
+    pub workspace: Held,
+}
+
+/// Something of a runner's that is kept for its next call, and undone when nobody keeps it.
+#[derive(Clone)]
+pub struct Held(pub Arc<dyn Any + Send + Sync>);
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Held(…)")
+    }
+}
+
 /// One run to perform.
 #[derive(Debug, Clone)]
 pub struct Job {
@@ -93,10 +112,8 @@ pub struct Job {
     pub function: Option<String>,
     /// What it is given.
     pub input: Arc<Value>,
-    /// What the workspace starts from.
-    pub workspace: WorkspaceSource,
-    /// The archive that its directory was captured in, where it starts from one.
-    pub captured: Option<Digest>,
+    /// The workspace, where it does not start empty.
+    pub workspace: Option<Held>,
     /// Its bounds.
     pub limits: Limits,
     /// Globs of files that are kept when it ends.

@@ -250,6 +250,7 @@ fn body() -> impl Strategy<Value = EventBody> {
     ];
     let runs = prop_oneof![
         4 => option::of(any::<[u8; 32]>()).prop_map(|workspace| EventBody::Started {
+            placed: None,
             run: 0,
             worker: WorkerId::new("worker").expect("valid"),
             engine: "engine".into(),

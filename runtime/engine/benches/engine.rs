@@ -20,7 +20,7 @@ use bytes::Bytes;
 use errand_core::{
     AttemptStart, BoxFuture, EventBody, ExecutorName, ExecutorProfile, ExecutorRef, Job,
     JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, RunHost, Runner,
-    Seed, Stopped, Stream, TaskId, UnixMillis, Wait, WorkspaceSource,
+    Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, bare};
 use serde_json::{Value, json};
@@ -130,6 +130,7 @@ impl Ours {
             allocation: Allocation::Pooled { instances: INSTANCES },
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
+            bases: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().expect("this program has a path"),
             blobs: None,
@@ -155,8 +156,7 @@ impl Ours {
             kind: self.profile.kind,
             function: None,
             input: Arc::new(Value::Null),
-            workspace: WorkspaceSource::Empty,
-            captured: None,
+            workspace: None,
             limits: Limits::default(),
             artifacts: Vec::new(),
             start: AttemptStart {

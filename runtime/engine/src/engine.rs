@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
-    Limits, Outcome, RunHost, Runner, Signature, StartRefused, WorkspaceSource,
+    Limits, Outcome, RunHost, Runner, Signature, Staged, StartRefused, Task, WorkspaceSource,
 };
-use errand_workspace::{AllowedDirs, Room, Workspaces};
+use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,8 @@ pub struct EngineOptions {
     pub compiled: PathBuf,
     /// Where workspaces are made.
     pub workspaces: PathBuf,
+    /// Where the files lie that workspaces share, on the same file system; nothing where each gets copies.
+    pub bases: Option<PathBuf>,
     /// How many bytes they leave free on their disk.
     pub reserve_bytes: u64,
     /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
@@ -75,13 +77,22 @@ impl Engine {
             Allocation::Pooled { instances } => instances as usize,
             Allocation::OnDemand => Semaphore::MAX_PERMITS,
         };
-        let starts = Starts::new(options.allowed, options.blobs.clone());
+        let workspaces = Arc::new(workspaces);
+        let bases = match &options.bases {
+            Some(path) => {
+                make_private(path).map_err(|error| failed(&error))?;
+                Some(Arc::new(Bases::open(path).map_err(|error| failed(&error))?))
+            }
+            None => None,
+        };
+        let blobs = options.blobs.clone();
+        let starts = Starts::new(options.allowed, blobs, workspaces.clone(), bases);
         Ok(Self {
             executors,
             admission: Admission::new(options.compiler, options.compiled),
             around: Surroundings {
                 ticker,
-                workspaces: Some(Arc::new(workspaces)),
+                workspaces: Some(workspaces),
                 blobs: options.blobs,
                 compatibility,
             },
@@ -191,12 +202,8 @@ impl Runner for Engine {
         Box::pin(self.starts.check(source, limits))
     }
 
-    fn capture<'a>(
-        &'a self,
-        source: &'a WorkspaceSource,
-        limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<Digest, Failure>> {
-        Box::pin(self.starts.capture(source, limits))
+    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
+        Box::pin(self.starts.stage(task))
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {

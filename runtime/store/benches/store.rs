@@ -193,7 +193,13 @@ fn claim(max: usize) -> Claim {
 
 fn started() -> EventBody {
     let worker = WorkerId::new("worker-1").expect("valid");
-    EventBody::Started { run: 1, worker, engine: "0123456789abcdef".into(), workspace: None }
+    EventBody::Started {
+        run: 1,
+        worker,
+        engine: "0123456789abcdef".into(),
+        workspace: None,
+        placed: None,
+    }
 }
 
 fn completed() -> EventBody {

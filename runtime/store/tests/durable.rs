@@ -414,7 +414,8 @@ async fn what_tasks_start_from_and_what_was_uploaded_stays_while_something_names
     submit(&store, submission()).await;
     let claimed = claim(&store, 1, 1_000).await.items.remove(0);
     let EventBody::Started { run, worker, engine, .. } = started(1) else { unreachable!() };
-    let body = EventBody::Started { run, worker, engine, workspace: Some(digests[0]) };
+    let body =
+        EventBody::Started { run, worker, engine, workspace: Some(digests[0]), placed: None };
     let guard = Guard::Lease(claimed.epoch);
     let task = append(&store, claimed.task.id, guard, vec![body]).await.unwrap();
     assert_eq!(task.captured, Some(digests[0]));

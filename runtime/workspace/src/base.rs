@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions, PermissionsExt};
-use errand_core::{Digest, Entry, Manifest, Node};
+use errand_core::{Digest, Entry, Manifest, Node, Placed, Placing};
 use rustix::fs::{AtFlags, Mode};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,8 @@ pub struct Bases {
     contents: Dir,
     /// The entries of each base.
     sets: Dir,
+    /// Which archive a directory was captured in, by the state that it was in.
+    sources: Dir,
     /// Held for writing while contents are taken away.
     using: RwLock<()>,
     recent: Mutex<Vec<(String, Arc<Base>)>>,
@@ -72,17 +74,6 @@ impl Shared {
             _ => (true, path.rsplit_once('/').map_or("", |(parent, _)| parent), path),
         }
     }
-}
-
-/// How a workspace got the files that it starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Placed {
-    /// Files, directories and links.
-    pub files: u64,
-    /// Bytes of files that it shares with others until it changes them.
-    pub bytes_shared: u64,
-    /// Bytes that were copied.
-    pub bytes_copied: u64,
 }
 
 impl Base {
@@ -123,7 +114,7 @@ impl Bases {
                 remove(&dir, &entry?.file_name())?;
             }
         }
-        for name in ["contents", "sets"] {
+        for name in ["contents", "sets", "sources"] {
             if !dir.exists(name) {
                 dir.create_dir(name)?;
             }
@@ -137,7 +128,26 @@ impl Bases {
         }
         dir.write(BOOT, boot)?;
         let sets = dir.open_dir("sets")?;
-        Ok(Self { contents, sets, using: RwLock::new(()), recent: Mutex::default() })
+        let sources = dir.open_dir("sources")?;
+        Ok(Self { contents, sets, sources, using: RwLock::new(()), recent: Mutex::default() })
+    }
+
+    /// Returns the archive that a directory in this state was captured in, where that is known.
+    pub fn captured(&self, path: &str, state: Digest) -> Option<Digest> {
+        let known = self.sources.read_to_string(name_of_source(path)).ok()?;
+        let (of, archive) = known.split_once(' ')?;
+        (of == state.to_string()).then(|| archive.parse().ok())?
+    }
+
+    /// Takes note of the archive that a directory in this state was captured in.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn note(&self, path: &str, state: Digest, archive: Digest) -> io::Result<()> {
+        let name = name_of_source(path);
+        let unfinished = format!("{name}.{:016x}", std::process::id());
+        self.sources.write(&unfinished, format!("{state} {archive}"))?;
+        self.sources.rename(&unfinished, &self.sources, name)
     }
 
     /// Returns the base of an archive, where there is one.
@@ -248,7 +258,8 @@ impl Bases {
             let largest = base.entries.iter().max_by_key(|shared| size(&shared.entry.node));
             return Err(too_large(exceeded, largest.map_or("", |shared| &shared.entry.path)));
         }
-        let mut placed = Placed::default();
+        let method = Placing::Shared;
+        let mut placed = Placed { method, files: 0, shared_bytes: 0, copied_bytes: 0 };
         let mut places: Vec<Option<Dir>> = (0..=u8::MAX).map(|_| None).collect();
         let mut open: (&str, Dir) = ("", to.dir.try_clone()?);
         for shared in &base.entries {
@@ -274,11 +285,11 @@ impl Bases {
                     let content = content_name(blake3, *executable);
                     let content = &content[3..];
                     match rustix::fs::linkat(&*from, content, &open.1, name, AtFlags::empty()) {
-                        Ok(()) => placed.bytes_shared += size_bytes,
+                        Ok(()) => placed.shared_bytes += size_bytes,
                         Err(rustix::io::Errno::MLINK) => {
                             let mode = if *executable { 0o777 } else { 0o666 };
                             copy(from, content, &open.1, name, Mode::from_raw_mode(mode))?;
-                            placed.bytes_copied += size_bytes;
+                            placed.copied_bytes += size_bytes;
                         }
                         Err(error) => return Err(StartError::Io(error.into())),
                     }
@@ -338,6 +349,17 @@ impl Bases {
 }
 
 impl Workspace {
+    /// Says where something that is open lies in the workspace, all links followed.
+    ///
+    /// # Errors
+    /// When it lies elsewhere, has no name any more, or the system does not tell.
+    pub fn path_of(&self, file: &std::fs::File) -> io::Result<String> {
+        let (root, path) = (place_of(&self.dir)?, place_of(file)?);
+        let inside = path.strip_prefix(&root).and_then(|path| path.strip_prefix('/'));
+        let inside = inside.map(str::to_owned);
+        inside.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in the workspace"))
+    }
+
     /// Gives the workspace a file of its own where it shares one, with its content or empty.
     ///
     /// The path must be resolved: no link is followed on the way. Where the file system can, the copy
@@ -367,6 +389,14 @@ impl Workspace {
         }
         copied
     }
+}
+
+/// Where something that is open lies on the host.
+fn place_of(file: impl std::os::fd::AsFd) -> io::Result<String> {
+    use std::os::fd::AsRawFd;
+    let link = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let path = rustix::fs::readlinkat(rustix::fs::CWD, link, Vec::new())?;
+    path.into_string().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "not UTF-8"))
 }
 
 /// Opens a directory of a workspace by its path, following no link.
@@ -403,6 +433,10 @@ fn size(node: &Node) -> u64 {
 fn content_name(blake3: &Digest, executable: bool) -> String {
     let (hex, first) = (blake3.to_string(), blake3.as_bytes()[0]);
     format!("{first:02x}/{}{}", &hex[2..], if executable { ".x" } else { "" })
+}
+
+fn name_of_source(path: &str) -> String {
+    Digest::of(path.as_bytes()).to_string()
 }
 
 fn name_of(archive: Digest, links_out: LinksOut) -> String {

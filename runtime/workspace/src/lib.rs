@@ -22,10 +22,10 @@ mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
-pub use base::{Base, Bases, Placed};
+pub use base::{Base, Bases};
 
 pub use globs::{Globs, InvalidGlob};
-pub use look::Look;
+pub use look::{Look, locate};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;
 pub use root::{Found, Workspace, WorkspaceError, Workspaces};

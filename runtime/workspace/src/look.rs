@@ -5,9 +5,23 @@ use std::io;
 use std::path::Path;
 
 use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 
 use crate::FileId;
+
+/// The device of files that are known by their paths; no file system has this number.
+const SHARED: u64 = u64::MAX;
+
+/// Opens what a path names, only to say where it is. It is resolved under the directory.
+///
+/// # Errors
+/// When it names nothing, or leads out.
+pub fn locate(dir: &File, path: &str, follow: bool) -> io::Result<File> {
+    let mut flags = OFlags::PATH | OFlags::CLOEXEC;
+    flags.set(OFlags::NOFOLLOW, !follow);
+    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    Ok(openat2(dir, path, flags, Mode::empty(), beneath)?.into())
+}
 
 /// What is known of something without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +54,14 @@ impl Look {
     /// When the system does not tell.
     pub fn of(file: &File) -> io::Result<Self> {
         Ok(Self::of_metadata(&Metadata::from_file(file)?))
+    }
+
+    /// Takes what is shared for what it is in this workspace: one file by itself, known by its path.
+    #[must_use]
+    pub fn alone(self, path: &str) -> Self {
+        let digest = errand_core::Digest::of(path.as_bytes());
+        let inode = u64::from_le_bytes(*digest.as_bytes().first_chunk().unwrap_or(&[0; 8]));
+        Self { file: FileId { device: SHARED, inode }, links: 1, ..self }
     }
 
     fn of_metadata(metadata: &Metadata) -> Self {

@@ -147,6 +147,14 @@ impl Quota {
         OpenFile { quota: self.clone(), file }
     }
 
+    /// Checks that the disk has room for bytes that count already, and take room only now.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn check_room(&self, bytes: u64) -> Result<(), Refused> {
+        if self.has_room(bytes) { Ok(()) } else { Err(Refused::DiskFull) }
+    }
+
     fn has_room(&self, bytes: u64) -> bool {
         self.room.as_ref().is_none_or(|room| room.has(bytes))
     }

@@ -7,7 +7,8 @@
 use std::io;
 
 use cap_fs_ext::{DirExt, FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, DirEntry, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, DirEntry, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use errand_core::{Digest, UnixMillis};
 
 use crate::allowed::Directory;
 use crate::ignored::Ignored;
@@ -25,6 +26,15 @@ pub struct Scan {
     pub(crate) dir: Dir,
     pub(crate) entries: Vec<Entry>,
     bytes: u64,
+    state: State,
+}
+
+/// What tells whether anything in a directory was changed, short of reading it.
+#[derive(Debug, Default)]
+struct State {
+    hasher: blake3::Hasher,
+    /// When anything of it was changed last, in seconds.
+    newest_s: i64,
 }
 
 /// Something in a directory.
@@ -55,6 +65,7 @@ impl Scan {
             ignored: Ignored::default(),
             tally: Tally::default(),
             entries: Vec::new(),
+            state: State::default(),
             exceeded: None,
         };
         walk.directory(&directory.0, "", 0)?;
@@ -62,9 +73,19 @@ impl Scan {
             Some(exceeded) => Err(walk.tally.too_large(exceeded)),
             None => {
                 let bytes = walk.tally.bytes();
-                Ok(Self { dir: directory.0, entries: walk.entries, bytes })
+                Ok(Self { dir: directory.0, entries: walk.entries, bytes, state: walk.state })
             }
         }
+    }
+
+    /// Names the state that the directory was found in: another one has another name.
+    ///
+    /// Nothing where it was changed so shortly before `now` that times may not tell the next change.
+    pub fn state(&self, now: UnixMillis) -> Option<Digest> {
+        const QUIET_S: i64 = 2;
+        let now_s = i64::try_from(now.0 / 1_000).unwrap_or(i64::MAX);
+        (self.state.newest_s.saturating_add(QUIET_S) < now_s)
+            .then(|| self.state.hasher.finalize().into())
     }
 
     /// Returns the bytes of all files.
@@ -96,11 +117,32 @@ impl Scan {
     }
 }
 
+impl State {
+    fn add(&mut self, path: &str, metadata: &Metadata) {
+        self.hasher.update(path.as_bytes());
+        self.hasher.update(&[0]);
+        // A directory is what is in it.
+        if metadata.is_dir() {
+            return;
+        }
+        self.newest_s = self.newest_s.max(metadata.ctime());
+        let (ctime, mtime) = (metadata.ctime_nsec(), metadata.mtime_nsec());
+        for number in [metadata.ctime(), ctime, metadata.mtime(), mtime] {
+            self.hasher.update(&number.to_le_bytes());
+        }
+        let mode = u64::from(metadata.mode());
+        for number in [metadata.dev(), metadata.ino(), metadata.size(), mode] {
+            self.hasher.update(&number.to_le_bytes());
+        }
+    }
+}
+
 struct Walk<'a> {
     bounds: &'a Bounds,
     ignored: Ignored,
     tally: Tally,
     entries: Vec<Entry>,
+    state: State,
     exceeded: Option<crate::Exceeded>,
 }
 
@@ -199,6 +241,7 @@ impl Walk<'_> {
         };
         // Of what is too large, only the weights are wanted.
         if self.exceeded.is_none() {
+            self.state.add(&path, &metadata);
             self.entries.push(Entry { path: path.clone(), kind });
         }
         match inner {

@@ -75,6 +75,7 @@ impl Inside {
             compiler: errand_path(),
             blobs: Some(Arc::clone(&blobs)),
             allowed: Arc::default(),
+            bases: None,
             reserve_bytes: 0,
         });
         let engine = Arc::new(engine.expect("an engine can be started"));
@@ -176,6 +177,7 @@ async fn begin(store: &Path) {
     let store = std::mem::ManuallyDrop::new(store);
     for claimed in store.claim(claim).await.expect("tasks can be claimed").items {
         let body = EventBody::Started {
+            placed: None,
             run: 1,
             worker: worker(),
             engine: "another".into(),

@@ -27,8 +27,13 @@ fn plan() -> Plan {
 fn right(plan: &Plan) -> Vec<EventBody> {
     let attempt = plan.attempt(1);
     let worker = WorkerId::new("worker").expect("valid");
-    let mut bodies =
-        vec![EventBody::Started { run: 1, worker, engine: "engine".into(), workspace: None }];
+    let mut bodies = vec![EventBody::Started {
+        run: 1,
+        worker,
+        engine: "engine".into(),
+        workspace: None,
+        placed: None,
+    }];
     for (stream, text) in
         [Stream::Stdout, Stream::Stderr, Stream::Log].into_iter().zip(attempt.texts)
     {

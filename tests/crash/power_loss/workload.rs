@@ -271,7 +271,7 @@ fn new(stream: u64) -> NewTask {
 
 fn started(run: u32) -> EventBody {
     let worker = WorkerId::new("worker").expect("valid");
-    EventBody::Started { run, worker, engine: ENGINE.into(), workspace: None }
+    EventBody::Started { run, worker, engine: ENGINE.into(), workspace: None, placed: None }
 }
 
 fn log(text: &str) -> EventBody {

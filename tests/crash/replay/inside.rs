@@ -50,6 +50,7 @@ impl Inside {
             compiler: errand_path(),
             blobs: Some(blobs.clone()),
             allowed: Arc::default(),
+            bases: None,
             reserve_bytes: 0,
         });
         let engine = engine.expect("an engine can be started");

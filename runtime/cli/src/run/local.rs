@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job,
-    Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId, WorkspaceSource,
+    Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
 use errand_scheduler::WallClock;
@@ -46,6 +46,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             allocation: Allocation::OnDemand,
             compiled: compiled.clone(),
             workspaces: data.path().join("runs"),
+            bases: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
@@ -71,8 +72,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         kind: profile.kind,
         function,
         input: Arc::new(input),
-        workspace: WorkspaceSource::Empty,
-        captured: None,
+        workspace: None,
         limits,
         artifacts: Vec::new(),
         start: AttemptStart {

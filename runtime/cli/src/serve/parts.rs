@@ -31,6 +31,7 @@ impl Parts {
             allocation: Allocation::Pooled { instances },
             compiled: settings.data.compiled(),
             workspaces: settings.data.workspaces(),
+            bases: Some(settings.data.bases()),
             reserve_bytes: RESERVE_BYTES,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),

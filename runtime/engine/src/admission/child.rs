@@ -9,7 +9,6 @@ use errand_core::{
     AttemptStart, BoxFuture, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorName,
     ExecutorProfile, ExecutorRef, FunctionProfile, Job, JournalEntry, Level, Limits, LogOffsets,
     Meter, Namespace, Outcome, Progress, RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
-    WorkspaceSource,
 };
 use serde_json::{Value, json};
 use wasmtime::component::Component;
@@ -227,8 +226,7 @@ fn describing_store(
         kind: ExecutorKind::Native,
         function: None,
         input: Arc::new(Value::Null),
-        workspace: WorkspaceSource::Empty,
-        captured: None,
+        workspace: None,
         limits,
         artifacts: Vec::new(),
         start: AttemptStart {

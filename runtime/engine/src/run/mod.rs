@@ -66,9 +66,9 @@ pub(crate) async fn run(
         false => Input::Bytes(Bytes::new()),
     };
     let ends = local.ends_process;
-    let name = format!("{}-{:016x}", job.task, rand::random::<u64>());
+    let name = start::name_of(job.task);
     let made = match &local.directory {
-        None => start::make(around.workspaces.as_ref(), &around.blobs, &job, &name).await,
+        None => start::staged(&job),
         Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
     };
     let start = match made {

@@ -7,16 +7,17 @@
 mod pipe;
 mod source;
 
-use std::io::BufWriter;
-use std::sync::Arc;
+use std::io::{BufWriter, ErrorKind};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use errand_core::{
-    BlobError, Blobs, Digest, ErrorCode, Failure, Job, Limits, StartRefused, WorkspaceSource,
+    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Placed, Placing, Staged,
+    StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
 };
 use errand_workspace::{
-    AllowedDirs, Bounds, LinksOut, Quota, Scan, StartError, StopFlag, Workspace, Workspaces,
-    check_archive, unpack,
+    AllowedDirs, Base, Bases, Bounds, LinksOut, Quota, Scan, StartError, StopFlag, Workspace,
+    Workspaces, check_archive, unpack,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -37,6 +38,8 @@ const PACK_BYTES: usize = 256 << 10;
 pub(crate) struct Starts {
     allowed: Arc<AllowedDirs>,
     blobs: Destination,
+    workspaces: Arc<Workspaces>,
+    bases: Option<Arc<Bases>>,
     looks: Semaphore,
 }
 
@@ -44,11 +47,19 @@ pub(crate) struct Starts {
 pub(crate) struct Made {
     pub(crate) workspace: Workspace,
     pub(crate) quota: Quota,
+    /// What it shares files with.
+    pub(crate) base: Option<Arc<Base>>,
+    pub(crate) placed: Placed,
 }
 
 impl Starts {
-    pub(crate) fn new(allowed: Arc<AllowedDirs>, blobs: Destination) -> Self {
-        Self { allowed, blobs, looks: Semaphore::new(MAX_LOOKS) }
+    pub(crate) fn new(
+        allowed: Arc<AllowedDirs>,
+        blobs: Destination,
+        workspaces: Arc<Workspaces>,
+        bases: Option<Arc<Bases>>,
+    ) -> Self {
+        Self { allowed, blobs, workspaces, bases, looks: Semaphore::new(MAX_LOOKS) }
     }
 
     /// Looks at a start before its task is queued.
@@ -62,7 +73,8 @@ impl Starts {
             WorkspaceSource::Empty => Ok(()),
             WorkspaceSource::Dir { path } => {
                 let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
-                self.scan(path, limits, |_, _| Ok(())).await.map_err(|error| match error {
+                let found = self.scan(path, limits).await;
+                found.map(drop).map_err(|error| match error {
                     StartError::DiskFull | StartError::Io(_) | StartError::Stopped => {
                         internal(&error)
                     }
@@ -82,86 +94,153 @@ impl Starts {
         }
     }
 
-    /// Captures a directory as an archive.
-    pub(crate) async fn capture(
-        &self,
-        source: &WorkspaceSource,
-        limits: &Limits,
-    ) -> Result<Digest, Failure> {
-        let WorkspaceSource::Dir { path } = source else {
-            return Err(internal("only a directory is captured".into()));
+    /// Makes the workspace of a task's run.
+    pub(crate) async fn stage(&self, task: &Task) -> Result<Staged, Failure> {
+        let limits = &task.limits;
+        let (archive, links_out, captured) = match &task.workspace {
+            WorkspaceSource::Tar { blob } => (*blob, LinksOut::Refused, None),
+            WorkspaceSource::Dir { path } => {
+                let archive = match task.captured {
+                    Some(archive) => archive,
+                    None => self.capture(path, limits).await?,
+                };
+                (archive, LinksOut::Kept, Some(archive))
+            }
+            WorkspaceSource::Empty => return Err(internal("it starts empty".into())),
+            WorkspaceSource::Git { .. } | WorkspaceSource::Task { .. } => {
+                return Err(internal(format!("its workspace {NOT_YET}")));
+            }
         };
+        let made = self.make(archive, links_out, task).await?;
+        let placed = made.placed;
+        let workspace = Held(Arc::new(Mutex::new(Some(made))));
+        Ok(Staged { captured, placed, workspace })
+    }
+
+    /// Captures a directory as an archive.
+    async fn capture(&self, path: &str, limits: &Limits) -> Result<Digest, Failure> {
         let captured = within(limits, self.pack(path, limits)).await?;
         captured.map_err(|error| failure(error, &format!("the directory `{path}`: ")))
     }
 
+    /// Packs a directory, where it is not known to be as it was when it was packed before.
     async fn pack(&self, path: &str, limits: &Limits) -> Result<Digest, StartError> {
         let blobs = blobs(&self.blobs)?;
+        let scan = Arc::new(self.scan(path, limits).await?);
+        let state = scan.state(now());
+        if let (Some(bases), Some(state)) = (&self.bases, state)
+            && let Some(known) = bases.captured(path, state)
+            && blobs.touch(known).await.is_ok_and(|is_there| is_there)
+        {
+            return Ok(known);
+        }
         let (mut out, packed) = pipe::pipe();
         let stored = blobs.put_reader(Box::new(packed));
-        let packing = self.scan(path, limits, move |scan, bounds| {
-            scan.pack(BufWriter::with_capacity(PACK_BYTES, &mut out), bounds)?;
+        let bounds = Bounds::of_bytes(limits.workspace_bytes);
+        let _stops = StopsWhenDropped(bounds.stop.clone());
+        let packing = off_thread(move || {
+            scan.pack(BufWriter::with_capacity(PACK_BYTES, &mut out), &bounds)?;
             Ok(out.finish()?)
         });
         let (packed, stored) = tokio::join!(packing, stored);
-        match (packed, stored) {
+        let archive = match (packed, stored) {
             // Who reads the pipe has the reason.
-            (Err(StartError::Io(_)) | Ok(()), Err(error)) => Err(StartError::Io(io(&error))),
-            (Err(error), _) => Err(error),
-            (Ok(()), Ok((digest, _))) => Ok(digest),
+            (Err(StartError::Io(_)) | Ok(()), Err(error)) => {
+                return Err(StartError::Io(io(&error)));
+            }
+            (Err(error), _) => return Err(error),
+            (Ok(()), Ok((archive, _))) => archive,
+        };
+        if let (Some(bases), Some(state)) = (&self.bases, state)
+            && let Err(error) = bases.note(path, state, archive)
+        {
+            tracing::warn!(path, %error, "it is not noted what a directory was captured in");
         }
+        Ok(archive)
     }
 
-    /// Looks through a directory and does something with what is found.
-    async fn scan<T: Send + 'static>(
-        &self,
-        path: &str,
-        limits: &Limits,
-        then: impl FnOnce(&Scan, &Bounds) -> Result<T, StartError> + Send + 'static,
-    ) -> Result<T, StartError> {
+    /// Looks through a directory.
+    async fn scan(&self, path: &str, limits: &Limits) -> Result<Scan, StartError> {
         let directory = self.allowed.directory(path)?;
         let bounds = Bounds::of_bytes(limits.workspace_bytes);
         let _stops = StopsWhenDropped(bounds.stop.clone());
-        off_thread(move || then(&Scan::of(directory, &bounds)?, &bounds)).await
+        off_thread(move || Scan::of(directory, &bounds)).await
+    }
+
+    /// Makes a workspace from an archive: from its base, where it has one, or it has one then.
+    async fn make(
+        &self,
+        archive: Digest,
+        links_out: LinksOut,
+        task: &Task,
+    ) -> Result<Made, Failure> {
+        let blobs = blobs(&self.blobs).cloned().map_err(|error| internal(error.to_string()))?;
+        let (workspaces, bases) = (self.workspaces.clone(), self.bases.clone());
+        let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
+        let stops = StopsWhenDropped(bounds.stop.clone());
+        let (runtime, name) = (Handle::current(), name_of(task.id));
+        let making = off_thread(move || {
+            let known = bases.as_ref().and_then(|bases| bases.get(archive, links_out));
+            if let (Some(bases), Some(base)) = (&bases, known) {
+                let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
+                let quota = workspaces.quota(bounds.bytes, bounds.files);
+                match bases.place(&base, &workspace, &quota, &bounds) {
+                    Ok(placed) => return Ok(Made { workspace, quota, base: Some(base), placed }),
+                    // It was taken away meanwhile.
+                    Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let archived = BlobReader::new(blobs, archive, runtime);
+            let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
+            let quota = workspaces.quota(bounds.bytes, bounds.files);
+            unpack(archived, links_out, &workspace, &quota, &bounds)?;
+            let adopted = bases.map(|bases| bases.adopt(&workspace, archive, links_out, &bounds));
+            let base = match adopted.transpose() {
+                Ok(base) => base,
+                Err(StartError::Stopped) => return Err(StartError::Stopped),
+                Err(error) => {
+                    tracing::warn!(%archive, %error, "what a workspace starts from can't be shared");
+                    None
+                }
+            };
+            let placed = copied(&quota);
+            Ok(Made { workspace, quota, base, placed })
+        });
+        let made = within(&task.limits, making).await;
+        drop(stops);
+        made?.map_err(|error| failure(error, "the workspace can't be made: "))
     }
 }
 
 const NOT_YET: &str = "is not supported by this version";
 
-/// Makes the workspace of a run that starts from something; nothing for one that starts empty.
-pub(crate) async fn make(
-    workspaces: Option<&Arc<Workspaces>>,
-    blobs: &Destination,
-    job: &Job,
-    name: &str,
-) -> Result<Option<Made>, Failure> {
-    let (digest, links_out) = match &job.workspace {
-        WorkspaceSource::Empty => return Ok(None),
-        WorkspaceSource::Tar { blob } => (*blob, LinksOut::Refused),
-        WorkspaceSource::Dir { .. } => match job.captured {
-            Some(captured) => (captured, LinksOut::Kept),
-            None => return Err(internal("the task's directory was never captured".into())),
-        },
-        WorkspaceSource::Git { .. } | WorkspaceSource::Task { .. } => {
-            return Err(internal(format!("its workspace {NOT_YET}")));
-        }
-    };
-    let (Some(workspaces), Some(blobs)) = (workspaces.cloned(), blobs.clone()) else {
-        return Err(internal("there is no place for files".into()));
-    };
-    let bounds = Bounds::of_bytes(job.limits.workspace_bytes);
-    let stops = StopsWhenDropped(bounds.stop.clone());
-    let (runtime, name) = (Handle::current(), name.to_owned());
-    let making = off_thread(move || {
-        let archive = BlobReader::new(blobs, digest, runtime);
-        let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
-        let quota = workspaces.quota(bounds.bytes, bounds.files);
-        unpack(archive, links_out, &workspace, &quota, &bounds)?;
-        Ok(Made { workspace, quota })
-    });
-    let made = within(&job.limits, making).await;
-    drop(stops);
-    made?.map(Some).map_err(|error| failure(error, "the workspace can't be made: "))
+/// Takes the workspace that was made for a run; nothing where it starts empty.
+pub(crate) fn staged(job: &Job) -> Result<Option<Made>, Failure> {
+    let Some(Held(held)) = &job.workspace else { return Ok(None) };
+    let made = held.downcast_ref::<Mutex<Option<Made>>>();
+    let taken =
+        made.and_then(|made| made.lock().unwrap_or_else(|poison| poison.into_inner()).take());
+    taken.map(Some).ok_or_else(|| internal("its workspace is another run's".into()))
+}
+
+/// Names the directory of a run of its own.
+pub(crate) fn name_of(task: TaskId) -> String {
+    format!("{task}-{:016x}", rand::random::<u64>())
+}
+
+fn copied(quota: &Quota) -> Placed {
+    let (files, copied_bytes) = (quota.files(), quota.bytes());
+    Placed { method: Placing::Copied, files, shared_bytes: 0, copied_bytes }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is compared with times of files, which are the system's"
+)]
+fn now() -> UnixMillis {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    UnixMillis(since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)))
 }
 
 /// Makes the workspace of a local run from a directory, here and now.
@@ -176,14 +255,17 @@ pub(crate) fn copy(
         Some(workspaces) => workspaces.quota(bounds.bytes, bounds.files),
         None => Quota::new(bounds.bytes, bounds.files),
     };
-    let copied = || {
+    let made = || {
         let workspaces = workspaces.ok_or_else(|| std::io::Error::other("there is no place"))?;
         let workspace = workspaces.create(name).map_err(std::io::Error::other)?;
         scan.copy_to(&workspace, &quota, &bounds)?;
         Ok(workspace)
     };
-    match copied() {
-        Ok(workspace) => Ok(Made { workspace, quota }),
+    match made() {
+        Ok(workspace) => {
+            let placed = copied(&quota);
+            Ok(Made { workspace, quota, base: None, placed })
+        }
         Err(error) => Err(failure(error, "the workspace can't be made: ")),
     }
 }

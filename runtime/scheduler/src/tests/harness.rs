@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Limits, Outcome, RunHost, Runner,
-    Signature, StartRefused, Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId,
-    WorkspaceSource,
+    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Limits, Outcome, Placed,
+    Placing, RunHost, Runner, Signature, Staged, StartRefused, Status, Store, Submitted, Task,
+    TaskId, UnixMillis, WorkerId, WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -175,13 +175,18 @@ impl Runner for Scripted {
         Box::pin(std::future::ready(checked))
     }
 
-    fn capture<'a>(
-        &'a self,
-        _: &'a WorkspaceSource,
-        _: &'a Limits,
-    ) -> BoxFuture<'a, Result<Digest, Failure>> {
+    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
         let capture = self.capture.lock().unwrap().clone();
-        capture()
+        Box::pin(async move {
+            let captured = match task.captured {
+                Some(captured) => captured,
+                None => capture().await?,
+            };
+            let placed =
+                Placed { method: Placing::Copied, files: 0, shared_bytes: 0, copied_bytes: 0 };
+            let workspace = Held(Arc::new(captured));
+            Ok(Staged { captured: Some(captured), placed, workspace })
+        })
     }
 
     fn compatibility(&self) -> &str {

@@ -102,7 +102,8 @@ async fn a_directory_is_captured_once_whatever_runs_again() {
     });
     let (seen, mut starts) = mpsc::unbounded_channel();
     h.script(move |job, _| {
-        seen.send(job.captured).unwrap();
+        let staged = job.workspace.unwrap().0.downcast::<Digest>().unwrap();
+        seen.send(*staged).unwrap();
         let again = job.attempt < 3;
         Box::pin(
             async move { if again { transient("again") } else { Outcome::Completed(Value::Null) } },
@@ -119,7 +120,7 @@ async fn a_directory_is_captured_once_whatever_runs_again() {
     while let Ok(start) = starts.try_recv() {
         all.push(start);
     }
-    assert_eq!(all, [first; 3]);
+    assert_eq!(all, [first.unwrap(); 3]);
     assert_eq!(captures.load(Ordering::SeqCst), 1);
     let event = h.event(id, "started", 0).await;
     assert!(matches!(event.body, EventBody::Started { workspace, .. } if workspace == first));

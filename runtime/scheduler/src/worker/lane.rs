@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use errand_core::{
-    AttemptStart, Claimed, Digest, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job,
-    JournalEntry, LogOffsets, Outcome, Progress, RunHost, Seed, Stopped, Task, WorkspaceSource,
+    AttemptStart, Claimed, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job, JournalEntry,
+    LogOffsets, Outcome, Progress, RunHost, Seed, Staged, Stopped, Task, WorkspaceSource,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -82,10 +82,10 @@ async fn run_one(
     let ending = if task.cancel_requested {
         Ending::cancelled(&worker.principal, None)
     } else if let Some(kind) = kind {
-        let captured = match capture(worker, &run, &task).await {
-            Captured::Is(digest) => Ok(digest),
-            Captured::Failed(failure) => Err(failure),
-            Captured::Stopped(reason) => {
+        let staged = match stage(worker, &run, &task).await {
+            Staging::Done(staged) => Ok(staged),
+            Staging::Failed(failure) => Err(failure),
+            Staging::Stopped(reason) => {
                 give_up(worker, &run, epoch, reason).await;
                 return false;
             }
@@ -96,7 +96,8 @@ async fn run_one(
             run: task.runs + 1,
             worker: worker.config.worker.clone(),
             engine: worker.engine.clone(),
-            workspace: captured.as_ref().ok().copied().flatten(),
+            workspace: staged.as_ref().ok().and_then(|staged| staged.as_ref()?.captured),
+            placed: staged.as_ref().ok().and_then(|staged| Some(staged.as_ref()?.placed)),
         };
         let how = if worker.must_be_on_record(&task) {
             Start::Durable
@@ -105,9 +106,10 @@ async fn run_one(
         } else {
             Start::AtOnce
         };
-        match (run.start(started, fresh.then(|| start.clone()), how).await, captured) {
-            (Ok(()), Ok(captured)) => {
-                let job = Job { captured, ..job(&task, kind, input, start, (!fresh, journal)) };
+        match (run.start(started, fresh.then(|| start.clone()), how).await, staged) {
+            (Ok(()), Ok(staged)) => {
+                let workspace = staged.map(|staged| staged.workspace);
+                let job = Job { workspace, ..job(&task, kind, input, start, (!fresh, journal)) };
                 guest(worker, &run, job).await
             }
             (Ok(()), Err(failure)) => Ending::Outcome(Outcome::Failed(failure)),
@@ -161,8 +163,7 @@ fn job(
         kind,
         function: task.function.clone(),
         input,
-        workspace: task.workspace.clone(),
-        captured: task.captured,
+        workspace: None,
         limits: task.limits,
         artifacts: task.artifacts.clone(),
         start,
@@ -171,30 +172,29 @@ fn job(
     }
 }
 
-/// What came of capturing what a task starts from.
-enum Captured {
-    /// It is this, or needs none.
-    Is(Option<Digest>),
+/// What came of making a workspace.
+enum Staging {
+    /// It is there, or starts empty.
+    Done(Option<Staged>),
     /// The attempt fails of it.
     Failed(Failure),
     /// The run was told to stop meanwhile.
     Stopped(Stop),
 }
 
-/// Captures the directory that a task starts from, once: later runs start from the same.
-async fn capture(worker: &Worker, run: &Run, task: &Task) -> Captured {
-    if task.captured.is_some() || !matches!(task.workspace, WorkspaceSource::Dir { .. }) {
-        return Captured::Is(task.captured);
+/// Makes the workspace that a run starts with.
+async fn stage(worker: &Worker, run: &Run, task: &Task) -> Staging {
+    if task.workspace == WorkspaceSource::Empty {
+        return Staging::Done(None);
     }
-    let runner = &worker.service.0.parts.runner;
-    let capture = AssertUnwindSafe(runner.capture(&task.workspace, &task.limits)).catch_unwind();
+    let stage = worker.service.0.parts.runner.stage(task);
     tokio::select! {
         biased;
-        reason = run.stopped() => Captured::Stopped(reason),
-        captured = capture => match captured {
-            Ok(Ok(digest)) => Captured::Is(Some(digest)),
-            Ok(Err(failure)) => Captured::Failed(failure),
-            Err(panic) => Captured::Failed(panicked(run, &*panic)),
+        reason = run.stopped() => Staging::Stopped(reason),
+        staged = AssertUnwindSafe(stage).catch_unwind() => match staged {
+            Ok(Ok(staged)) => Staging::Done(Some(staged)),
+            Ok(Err(failure)) => Staging::Failed(failure),
+            Err(panic) => Staging::Failed(panicked(run, &*panic)),
         },
     }
 }

@@ -116,6 +116,8 @@ enum Body<'a> {
         engine: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
         workspace: Option<errand_core::Digest>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        placed: Option<errand_core::Placed>,
     },
     Log(&'a LogLine),
     // The guest's own kind: the event's is `emitted`.
@@ -192,8 +194,9 @@ impl<'a> From<&'a EventBody> for Body<'a> {
         use EventBody as E;
         match body {
             E::Submitted(submission) => Self::Submitted(submission),
-            E::Started { run, worker, engine, workspace } => {
-                Self::Started { run: *run, worker, engine, workspace: *workspace }
+            E::Started { run, worker, engine, workspace, placed } => {
+                let (workspace, placed) = (*workspace, *placed);
+                Self::Started { run: *run, worker, engine, workspace, placed }
             }
             E::Log(line) => Self::Log(line),
             E::Emitted { kind, data } => Self::Emitted { kind, data },

@@ -145,8 +145,14 @@ mod tests {
             let drafts = vec![Draft { at: UnixMillis(2), by, progress: None, body }];
             store.append(Append::new(id, guard, drafts)).await.unwrap();
         };
-        append(EventBody::Started { run: 1, worker, engine: "engine".into(), workspace: None })
-            .await;
+        append(EventBody::Started {
+            run: 1,
+            worker,
+            engine: "engine".into(),
+            workspace: None,
+            placed: None,
+        })
+        .await;
         let before = kv.get(&keys::live(id)).unwrap().unwrap();
         append(EventBody::Completed { output: Arc::new(json!("done")) }).await;
         let after = kv.get(&keys::live(id)).unwrap().unwrap();

@@ -85,7 +85,13 @@ pub(crate) fn draft(body: EventBody) -> Draft {
 }
 
 pub(crate) fn started(run: u32) -> EventBody {
-    EventBody::Started { run, worker: worker(), engine: "engine".into(), workspace: None }
+    EventBody::Started {
+        run,
+        worker: worker(),
+        engine: "engine".into(),
+        workspace: None,
+        placed: None,
+    }
 }
 
 pub(crate) fn completed(output: Value) -> EventBody {

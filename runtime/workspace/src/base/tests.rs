@@ -76,7 +76,8 @@ fn each_content_lies_there_once_and_workspaces_share_it() {
     let (first, base) = place.adopted(&sample());
     assert_eq!(place.contents(), 3, "`one`, `one` that is executable, and nothing");
     let (second, placed, quota) = place.placed(&base, "second");
-    assert_eq!(placed, Placed { files: 6, bytes_shared: 9, bytes_copied: 0 });
+    let method = Placing::Shared;
+    assert_eq!(placed, Placed { method, files: 6, shared_bytes: 9, copied_bytes: 0 });
     assert_eq!((quota.bytes(), quota.files()), (9, 6));
     for path in ["d/a", "d-e", "d/run", "z", "link"] {
         let [a, b] = [&first, &second].map(|workspace| place.path(workspace, path));

@@ -190,3 +190,32 @@ fn what_changes_between_looking_and_reading_leads_nowhere() {
     bounds.stop.stop();
     assert!(matches!(scan.pack(io::sink(), &bounds), Err(StartError::Stopped)));
 }
+
+#[test]
+fn a_directory_has_one_name_for_a_state_and_none_while_it_is_fresh() {
+    use std::os::unix::fs::MetadataExt;
+
+    let tree = Tree::new(&[("a", "one"), ("d/b", "two")]);
+    let at = |seconds: i64| {
+        let changed = tree.path("a").metadata().unwrap().ctime().max(0) + seconds;
+        tree.scan().unwrap().state(errand_core::UnixMillis(changed as u64 * 1_000))
+    };
+    assert_eq!(at(2), None, "another change at the same time would not be seen");
+    let first = at(60).unwrap();
+    assert_eq!(at(90), Some(first));
+    let written = std::fs::metadata(tree.path("a")).unwrap().modified().unwrap();
+    tree.write("a", "ONE");
+    std::fs::File::options()
+        .write(true)
+        .open(tree.path("a"))
+        .unwrap()
+        .set_modified(written)
+        .unwrap();
+    let second = at(60).unwrap();
+    assert_ne!(second, first, "the same size and time of writing, and another content");
+    tree.write("d/c", "");
+    assert_ne!(at(60).unwrap(), second);
+    let third = at(60).unwrap();
+    tree.write(".git/x", "");
+    assert_eq!(at(60), Some(third), "what is left out is no part of it");
+}

@@ -75,6 +75,10 @@ impl HostDescriptor for View<'_> {
     ) -> FsResult<Fd> {
         self.charge()?;
         let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
+        let writes = flags.contains(DescriptorFlags::WRITE) || how.contains(OpenFlags::TRUNCATE);
+        if writes && !how.intersects(OpenFlags::EXCLUSIVE | OpenFlags::DIRECTORY) {
+            self.own(&dir, &path, follows(follow), !how.contains(OpenFlags::TRUNCATE))?;
+        }
         let before = match changes {
             true => self.look_at(&dir, &path, follows(follow)).ok(),
             false => None,
@@ -180,6 +184,8 @@ impl HostDescriptor for View<'_> {
         new_dir: Fd,
         new_path: String,
     ) -> FsResult<()> {
+        // A change by one name must be seen by the other.
+        self.own(&dir, &path, follows(follow), true)?;
         let (at, named) = (again(&new_dir), new_path.clone());
         self.make_entry(async |inner| inner.link_at(dir, follow, path, at, named).await).await?;
         self.files.faces.named(self.look_at(&new_dir, &new_path, false)?.file);
@@ -217,8 +223,12 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         self.charge()?;
-        let moved = self.look_at(&dir, &path, false);
         let replaced = self.look_at(&new_dir, &new_path, false);
+        if replaced.as_ref().is_ok_and(|replaced| replaced.shared) {
+            // The host would take two files of one content for two names of a file, and do nothing.
+            self.own(&dir, &path, false, true)?;
+        }
+        let moved = self.look_at(&dir, &path, false);
         let (from, to) = (again(&dir), again(&new_dir));
         self.inner().rename_at(from, path.clone(), to, new_path.clone()).await?;
         if let Ok(moved) = moved {
@@ -228,7 +238,15 @@ impl HostDescriptor for View<'_> {
                 Ok(replaced) => self.count_removed(&replaced),
                 Err(_) => {}
             }
-            self.files.faces.named(moved.file);
+            // What is shared is known by its path.
+            if moved.shared
+                && let Ok(now) = self.look_at(&new_dir, &new_path, false)
+            {
+                self.files.faces.moved(moved.file, now.file);
+                self.files.faces.named(now.file);
+            } else {
+                self.files.faces.named(moved.file);
+            }
         }
         self.directory_changed(&dir, &path);
         self.directory_changed(&new_dir, &new_path);

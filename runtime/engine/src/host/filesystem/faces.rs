@@ -92,6 +92,14 @@ impl Faces {
         face.changed = now;
     }
 
+    /// Takes note that a file is another one on the host now, and the same to the guest.
+    pub(super) fn moved(&self, from: FileId, to: FileId) {
+        let born = self.born();
+        let mut state = self.lock();
+        let face = *state.face(from, born);
+        state.known.insert(to, face);
+    }
+
     /// Takes note that a file has no name any more.
     pub(super) fn unlinked(&self, file: FileId, open: bool) {
         let mut state = self.lock();

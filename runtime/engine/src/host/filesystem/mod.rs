@@ -13,7 +13,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use errand_workspace::{Look, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces};
+use errand_workspace::{
+    Look, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces, locate,
+};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{
     Descriptor, Dir, FsPerms, OpenMode, WasiFilesystemCtx, WasiFilesystemCtxView,
@@ -59,6 +61,8 @@ pub(crate) struct Files {
     name: String,
     seeds: Vec<SeedFile>,
     workspace: Option<Workspace>,
+    /// Whether it has files that other workspaces have too.
+    shares: bool,
     quota: Quota,
     fuel: FuelGauge,
     /// Handles that the guest holds on files, by the number of their descriptor.
@@ -80,8 +84,12 @@ impl Files {
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
         let Start { name, made, seeds } = start;
+        let mut shares = false;
         let (workspace, quota) = match made {
-            Some(Made { workspace, quota }) => (Some(workspace), quota),
+            Some(Made { workspace, quota, base, .. }) => {
+                shares = base.is_some();
+                (Some(workspace), quota)
+            }
             None => (
                 None,
                 match &workspaces {
@@ -95,6 +103,7 @@ impl Files {
             name,
             seeds,
             workspace,
+            shares,
             quota,
             faces: Faces::new(clock, fuel.clone()),
             fuel,
@@ -183,18 +192,70 @@ impl View<'_> {
 
     /// Looks at what a path names.
     fn look_at(&self, dir: &Resource<Descriptor>, path: &str, follow: bool) -> FsResult<Look> {
-        match self.table.get(dir)? {
-            Descriptor::Dir(dir) => Ok(Look::at(&dir.dir, path, follow)?),
-            Descriptor::File(_) => Err(types::ErrorCode::NotDirectory.into()),
+        let Descriptor::Dir(dir) = self.table.get(dir)? else {
+            return Err(types::ErrorCode::NotDirectory.into());
+        };
+        let look = Look::at(&dir.dir, path, follow)?;
+        if !look.shared {
+            return Ok(look);
         }
+        Ok(look.alone(&self.path_of(&locate(&dir.dir, path, follow)?)?))
     }
 
     /// Looks at what is open.
     fn look(&self, fd: &Resource<Descriptor>) -> FsResult<Look> {
-        Ok(match self.table.get(fd)? {
-            Descriptor::Dir(dir) => Look::of(&dir.dir)?,
-            Descriptor::File(file) => Look::of(&file.file)?,
-        })
+        let file = match self.table.get(fd)? {
+            Descriptor::Dir(dir) => &dir.dir,
+            Descriptor::File(file) => &file.file,
+        };
+        let look = Look::of(file)?;
+        if !look.shared {
+            return Ok(look);
+        }
+        // One that was opened and then replaced has no path any more.
+        let path = self.path_of(file).unwrap_or_default();
+        Ok(look.alone(&path))
+    }
+
+    fn path_of(&self, file: &std::fs::File) -> FsResult<String> {
+        let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
+        Ok(workspace.path_of(file)?)
+    }
+
+    /// Gives the workspace a file of its own where a path names one that it shares, before it is changed.
+    fn own(
+        &self,
+        dir: &Resource<Descriptor>,
+        path: &str,
+        follow: bool,
+        with_content: bool,
+    ) -> FsResult<()> {
+        if !self.files.shares {
+            return Ok(());
+        }
+        let Ok(shared) = self.look_at(dir, path, follow) else { return Ok(()) };
+        if !shared.shared {
+            return Ok(());
+        }
+        let Descriptor::Dir(at) = self.table.get(dir)? else {
+            return Err(types::ErrorCode::NotDirectory.into());
+        };
+        let path_in = self.path_of(&locate(&at.dir, path, follow)?)?;
+        let Some(workspace) = self.files.workspace() else { return Ok(()) };
+        let bytes = if with_content { shared.size_bytes } else { 0 };
+        self.files.fuel.charge_bytes(bytes).map_err(trap)?;
+        self.files.quota.check_room(bytes).map_err(|refused| trap(refused.into()))?;
+        workspace.copy_up(&path_in, with_content)?;
+        if !with_content {
+            // Whoever truncates it counts from what it was.
+            self.files
+                .quota
+                .resize(shared.size_bytes, 0)
+                .map_err(|refused| trap(refused.into()))?;
+        }
+        let own = self.look_at(dir, path, follow)?;
+        self.files.faces.moved(shared.file, own.file);
+        Ok(())
     }
 
     /// Takes note that what the directory of a path holds was changed.

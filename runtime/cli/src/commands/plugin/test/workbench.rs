@@ -67,6 +67,7 @@ impl Workbench {
             allocation: Allocation::Pooled { instances: INSTANCES },
             compiled: data.compiled(),
             workspaces: data.path().join("runs"),
+            bases: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
