@@ -6,6 +6,7 @@
 //! store and no WebAssembly.
 
 mod allowed;
+mod diff;
 mod globs;
 mod ignored;
 mod pack;
@@ -20,6 +21,7 @@ mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
 
+pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;
