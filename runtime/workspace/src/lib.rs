@@ -6,6 +6,7 @@
 //! store and no WebAssembly.
 
 mod allowed;
+mod apply;
 mod diff;
 mod globs;
 mod ignored;
@@ -20,7 +21,7 @@ mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
-
+pub use apply::{Applied, ApplyError, Difference, Moved, apply, check};
 pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};

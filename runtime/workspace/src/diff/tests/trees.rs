@@ -101,6 +101,14 @@ impl Tree {
         self
     }
 
+    pub(crate) fn get(&self, path: &str) -> Option<&Item> {
+        self.0.get(path)
+    }
+
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub(crate) fn changes(&self, later: &Self) -> Vec<Change> {
         self.manifest().changes(&later.manifest())
     }
@@ -283,6 +291,15 @@ fn edit() -> impl Strategy<Value = Edit> {
         any::<Index>().prop_map(Edit::Mode),
         (any::<Index>(), item()).prop_map(|(of, item)| Edit::Below(of, item)),
     ]
+}
+
+/// Two trees made of one, and that one first.
+pub(crate) fn forked_trees() -> impl Strategy<Value = (Tree, Tree, Tree)> {
+    (trees(), prop::collection::vec(edit(), 0..4)).prop_map(|((start, end), edits)| {
+        let mut other = start.clone();
+        edits.into_iter().for_each(|edit| other.edit(edit));
+        (start, end, other)
+    })
 }
 
 /// Two trees, one made of the other.
