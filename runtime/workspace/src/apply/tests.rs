@@ -399,3 +399,38 @@ fn git_and_what_lies_outside_are_refused_by_force_too() {
     assert_eq!(source.tree(), Tree::default());
     source.assert_nothing_outside_has_changed();
 }
+
+/// Contents that are read while somebody else puts a link in the place of a directory.
+struct Swapping<'a> {
+    stored: &'a Stored,
+    source: &'a Source,
+}
+
+impl Contents for Swapping<'_> {
+    fn open(&self, blake3: &Digest) -> io::Result<Box<dyn Read + '_>> {
+        if !self.source.path("dir").is_symlink() {
+            std::fs::rename(self.source.path("dir"), self.source.path("was")).unwrap();
+            symlink("../outside", self.source.path("dir")).unwrap();
+        }
+        self.stored.open(blake3)
+    }
+}
+
+#[test]
+fn a_link_that_comes_while_contents_are_read_is_not_followed_and_the_rest_can_be_done_again() {
+    let start = Tree::new([("a", file("1")), ("dir/secret", file("2")), ("z", file("3"))]);
+    let end = Tree::new([("a", file("11")), ("dir/secret", file("22")), ("dir/new", file("33"))]);
+    let (source, stored) = (Source::new(&start), Stored::of(&[&end]));
+    let changes = start.changes(&end);
+    let swapping = Swapping { stored: &stored, source: &source };
+    let failed = apply(&changes, &swapping, &source.dir(), true).unwrap_err();
+    assert!(matches!(failed, ApplyError::Io { path, .. } if path == "dir/new"));
+    source.assert_nothing_outside_has_changed();
+    std::fs::remove_file(source.path("dir")).unwrap();
+    std::fs::rename(source.path("was"), source.path("dir")).unwrap();
+    assert_eq!(source.tree().get("a"), end.get("a"), "it came as far as that");
+    assert_eq!(source.tree().get("z"), start.get("z"), "nothing is removed before all is there");
+    let applied = source.apply(&start, &end, false).unwrap();
+    assert_eq!(applied, Applied { added: 1, modified: 1, deleted: 1 });
+    assert_eq!(source.tree(), end);
+}
