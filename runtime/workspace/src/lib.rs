@@ -6,7 +6,9 @@
 //! store and no WebAssembly.
 
 mod allowed;
+mod apply;
 mod base;
+mod diff;
 mod globs;
 mod ignored;
 mod look;
@@ -22,8 +24,9 @@ mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
+pub use apply::{Applied, ApplyError, Difference, Moved, apply, check};
 pub use base::{Base, Bases};
-
+pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
 pub use look::{Look, locate};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
