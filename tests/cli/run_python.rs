@@ -27,6 +27,11 @@ impl Script {
         command
     }
 
+    /// The directory that it lies in.
+    pub(super) fn directory(&self) -> &std::path::Path {
+        self.0.path()
+    }
+
     pub(super) fn run(&self) -> Ran {
         shell::run(&mut self.command(&[], &[]))
     }

@@ -66,8 +66,6 @@ fn what_is_not_there_yet_says_unsupported() {
         "mcp",
         "mcp install claude",
         "plugin add https://example.com/thing.wasm",
-        "run --apply a.py",
-        "run --diff a.py",
         "run --allow-http example.com a.py",
         "submit python --workspace task:some-id",
         "submit python --workspace git:repo@main",

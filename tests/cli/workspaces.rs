@@ -193,3 +193,103 @@ fn a_run_on_what_can_not_be_a_workspace_says_why() {
     let limit = ["--workspace", ".", "--workspace-bytes", "300000", "program.py"];
     fails(&limit, 124, "workspace_limit");
 }
+
+/// A program that changes, makes, moves and removes files.
+const FIXES: &str = "
+import os
+open('a.txt', 'w').write('fixed\\n')
+os.rename('b/c.txt', 'moved.txt')
+open('new \u{e9}.txt', 'w').write('no newline')
+os.remove('gone')
+print('done')
+";
+
+fn to_fix() -> Tree {
+    Tree::new(&[("a.txt", "a\n"), ("b/c.txt", "c\n"), ("gone", "gone\n"), ("same", "same\n")])
+}
+
+fn texts(tree: &Tree) -> Vec<(String, String)> {
+    let mut texts = Vec::new();
+    let mut directories = vec![tree.path().to_owned()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).expect("it is read") {
+            let path = entry.expect("it is read").path();
+            if path.is_dir() {
+                directories.push(path);
+            } else {
+                let name = path.strip_prefix(tree.path()).expect("it is inside");
+                let text = std::fs::read_to_string(&path).expect("it is there");
+                texts.push((name.to_str().expect("it is text").to_owned(), text));
+            }
+        }
+    }
+    texts.sort();
+    texts
+}
+
+#[test]
+fn what_a_program_would_change_is_a_patch_that_git_applies() {
+    let tree = to_fix();
+    let before = texts(&tree);
+    let script = Script::new(FIXES);
+    let out = shell::run(&mut script.command(&["--workspace", tree.name(), "--diff"], &[])).ok();
+    assert_eq!(texts(&tree), before, "it was only shown");
+    let patch = out.strip_prefix("done\n").expect("the program's own words come first");
+    let file = script.directory().join("patch");
+    std::fs::write(&file, patch).expect("it can be written");
+    let applied = Command::new("git").arg("apply").arg(&file).current_dir(tree.path()).status();
+    assert!(applied.expect("there is a git").success(), "{patch}");
+    let other = to_fix();
+    let applies = ["--workspace", other.name(), "--apply"];
+    let ran = shell::run(&mut script.command(&applies, &[])).expect(0);
+    assert_eq!(ran.stdout, "done\n");
+    assert_eq!(ran.stderr, "2 added, 1 modified, 2 deleted\n");
+    assert_eq!(texts(&other), texts(&tree), "both ways lead to the same");
+    let names: Vec<String> = texts(&other).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a.txt", "moved.txt", "new \u{e9}.txt", "same"]);
+    // There is nothing left to do.
+    let ran = shell::run(&mut script.command(&applies, &[]));
+    assert_eq!(ran.code, 1, "its files are not there any more");
+}
+
+#[test]
+fn nothing_is_written_back_that_failed_or_whose_directory_has_moved() {
+    let tree = to_fix();
+    let before = texts(&tree);
+    let script = Script::new("open('a.txt', 'w').write('half')\nraise SystemExit(3)");
+    let applies = ["--workspace", tree.name(), "--apply"];
+    let ran = shell::run(&mut script.command(&applies, &[])).expect(3);
+    assert!(ran.stderr.contains("nothing was written back"), "{}", ran.stderr);
+    assert_eq!(texts(&tree), before);
+    let unchanged = Script::new("open('a.txt').read()");
+    let ran = shell::run(&mut unchanged.command(&applies, &[])).expect(0);
+    assert_eq!(ran.stderr, "nothing was changed\n");
+
+    // While the program waits for its input, somebody else changes the directory.
+    let waits = Script::new("print(flush=True)\ninput()\nopen('a.txt', 'w').write('mine')");
+    for (flag, other) in [("--apply", "b/c.txt"), ("--apply", "a.txt"), ("--diff", "a.txt")] {
+        let tree = to_fix();
+        let mut command = waits.command(&["--workspace", tree.name(), flag], &[]);
+        let (input, output) = (std::process::Stdio::piped(), std::process::Stdio::piped());
+        let errors = std::process::Stdio::piped();
+        let child = command.stdin(input).stdout(output).stderr(errors).spawn();
+        let mut child = child.expect("it starts");
+        let mut said = [0];
+        let out = child.stdout.as_mut().expect("it is piped");
+        std::io::Read::read_exact(out, &mut said).expect("it says that it runs");
+        std::fs::write(tree.path().join(other), "theirs").expect("it can be written");
+        drop(child.stdin.take().map(|mut input| std::io::Write::write_all(&mut input, b"\n")));
+        let ended = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&ended.stderr);
+        let text =
+            |name: &str| std::fs::read_to_string(tree.path().join(name)).expect("it is there");
+        if other == "a.txt" {
+            assert_eq!(ended.status.code(), Some(125), "{errors}");
+            assert!(errors.contains("is not as it was") && errors.contains("`a.txt`"), "{errors}");
+            assert_eq!((text("a.txt").as_str(), ended.stdout.len()), ("theirs", 0), "{errors}");
+        } else {
+            assert_eq!(ended.status.code(), Some(0), "{errors}");
+            assert_eq!((text("a.txt").as_str(), text(other).as_str()), ("mine", "theirs"));
+        }
+    }
+}

@@ -93,7 +93,9 @@ impl Session {
                 format!("{command} >~/.said 2>~/.log &\nread -r said <~/.said; echo \"$said\"")
             }
             // The shell says of a job what it is called; a reader's server is in another terminal.
-            Some(_) if kills => format!("{{ {command}; wait; }} 2>/dev/null"),
+            Some(_) if kills => format!(
+                "pids=$(jobs -p); disown -a; {command}\nwhile kill -0 $pids 2>/dev/null; do sleep 0.01; done"
+            ),
             Some(address) => command.replace(SHOWN_ADDRESS, address),
             None => command.to_owned(),
         };

@@ -16,7 +16,7 @@ use crate::admission::{self, Admission};
 use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
-use crate::run::{self, Local, Surroundings};
+use crate::run::{self, Local, Ran, Surroundings};
 use crate::start::Starts;
 use crate::typed;
 
@@ -131,13 +131,13 @@ impl Engine {
     }
 
     /// Performs one run on a person's own machine.
-    pub async fn run_local(&self, job: Job, host: Arc<dyn RunHost>, local: Local) -> Outcome {
+    pub async fn run_local(&self, job: Job, host: Arc<dyn RunHost>, local: Local) -> Ran {
         let Ok(_instance) = self.instances.acquire().await else {
-            return Outcome::Interrupted(errand_core::InterruptReason::Drain);
+            return Outcome::Interrupted(errand_core::InterruptReason::Drain).into();
         };
         match self.load(&job).await {
             Ok(loaded) => run::run(&self.around, loaded, job, host, local).await,
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => Outcome::Failed(failure).into(),
         }
     }
 
@@ -207,7 +207,7 @@ impl Runner for Engine {
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        Box::pin(self.run_local(job, host, Local::default()))
+        Box::pin(async { self.run_local(job, host, Local::default()).await.outcome })
     }
 
     fn compatibility(&self) -> &str {

@@ -8,6 +8,7 @@
 mod allowed;
 mod apply;
 mod base;
+mod changed;
 mod diff;
 mod globs;
 mod ignored;
@@ -26,6 +27,7 @@ mod unpack;
 pub use allowed::{AllowedDirs, Directory};
 pub use apply::{Applied, ApplyError, Difference, Moved, apply, check};
 pub use base::{Base, Bases};
+pub use changed::Changed;
 pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
 pub use look::{Look, locate};

@@ -9,14 +9,14 @@ use errand_core::{
     AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job,
     Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId,
 };
-use errand_engine::{Allocation, Engine, EngineOptions, Local, SeedFile};
+use errand_engine::{Allocation, Engine, EngineOptions, Local, Ran, SeedFile};
 use errand_scheduler::WallClock;
 use errand_workspace::Scan;
 use serde_json::{Value, json};
 
 use super::host::Terminal;
 use super::plugin::Plugin;
-use super::{RunArgs, functions};
+use super::{RunArgs, changes, functions};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
 use crate::{output, workspace};
@@ -93,7 +93,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             biased;
             // Dropping the run stops the guest and removes its workspace.
             signal = interrupted() => Err(signal),
-            outcome = engine.run_local(job, terminal.clone(), local) => Ok(outcome),
+            ran = engine.run_local(job, terminal.clone(), local) => Ok(ran),
         }
     });
     terminal.finish(painter);
@@ -102,9 +102,14 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     {
         return Err(error);
     }
-    match ended {
-        Ok(outcome) => conclude(outcome, plugin.is_program.then_some(profile.kind)),
-        Err(signal) => Ok(SIGNALLED + signal),
+    let Ran { outcome, changed } = match ended {
+        Ok(ran) => ran,
+        Err(signal) => return Ok(SIGNALLED + signal),
+    };
+    let code = conclude(outcome, plugin.is_program.then_some(profile.kind))?;
+    match (changed, args.directory()) {
+        (Some(changed), Some(directory)) => changes::conclude(args, &changed, directory, code),
+        _ => Ok(code),
     }
 }
 
@@ -153,8 +158,8 @@ fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<S
         Some(path) => Some(workspace::scan(path, args.workspace_bytes)?.0),
         None => None,
     };
-    let mut local =
-        Local { directory: None, files: Vec::new(), inherit_stdin: true, ends_process: true };
+    let mut local = Local { inherit_stdin: true, ends_process: true, ..Local::default() };
+    local.keep_changes = args.diff || args.apply;
     if !plugin.is_program {
         let (file, seed) = program(args, directory.as_ref())?;
         local.directory = directory.map(Arc::new);

@@ -1,5 +1,6 @@
 //! `errand run`: runs a file now, in a sandbox, in this process and without a server.
 
+mod changes;
 mod functions;
 mod host;
 mod local;
@@ -28,6 +29,8 @@ Examples:
   errand run script.py
   errand run --timeout 10s --memory 64MiB program.wasm --flag value
   errand run --workspace . report.py
+  errand run --workspace . --diff fix.py           shows what it would change
+  errand run --workspace . --apply fix.py          changes it
   echo data | errand run filter.js
   errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
@@ -37,10 +40,10 @@ pub(crate) struct RunArgs {
     /// A directory to work on; the program gets a copy, without what `.gitignore` names
     #[arg(long, value_name = "DIR|none", default_value = "none", hide_default_value = true)]
     pub(crate) workspace: PathBuf,
-    /// Write the changes back at the end; not in this version
+    /// Write what the program changed back to the directory, if it succeeds and the directory is as it was
     #[arg(long, conflicts_with = "diff")]
     pub(crate) apply: bool,
-    /// Print the changes at the end; not in this version
+    /// Print what the program changed as a patch, after what it printed itself
     #[arg(long)]
     pub(crate) diff: bool,
     /// Fuel, about one unit per instruction [default: 10T]
@@ -95,16 +98,17 @@ impl RunArgs {
 
     /// Refuses what this version does not do yet.
     fn check(&self) -> Result<()> {
-        let missing = if self.apply {
-            "`--apply`: what a program changes is gone with its workspace in this version"
-        } else if self.diff {
-            "`--diff`: what a program changes is gone with its workspace in this version"
-        } else if !self.allow_http.is_empty() {
-            "`--allow-http`: programs have no network in this version"
-        } else {
-            return Ok(());
-        };
-        Err(CommandError::unsupported(missing))
+        if !self.allow_http.is_empty() {
+            return Err(CommandError::unsupported(
+                "`--allow-http`: programs have no network in this version",
+            ));
+        }
+        if (self.apply || self.diff) && self.directory().is_none() {
+            let flag = if self.apply { "--apply" } else { "--diff" };
+            return Err(CommandError::usage(format_args!("`{flag}` needs a directory to work on"))
+                .hint(format_args!("errand run --workspace . {flag} …")));
+        }
+        Ok(())
     }
 }
 
@@ -141,10 +145,18 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_unsupported() {
-        for flags in ["--apply", "--diff", "--allow-http x.example"] {
-            let error = parse(&format!("errand run {flags} a.py")).check().expect_err(flags);
-            assert_eq!(error.exit(), Exit::Usage);
-            assert!(error.message().starts_with("unsupported: "));
+        let error =
+            parse("errand run --allow-http x.example a.py").check().expect_err("it comes later");
+        assert_eq!(error.exit(), Exit::Usage);
+        assert!(error.message().starts_with("unsupported: "));
+    }
+
+    #[test]
+    fn changes_are_those_of_a_directory() {
+        for flag in ["--apply", "--diff"] {
+            let error = parse(&format!("errand run {flag} a.py")).check().expect_err(flag);
+            assert_eq!(error.message(), format!("`{flag}` needs a directory to work on"));
+            assert!(parse(&format!("errand run --workspace . {flag} a.py")).check().is_ok());
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{ErrorCode, EventBody, Failure, Job, Outcome, RunHost};
-use errand_workspace::{Globs, Scan, Workspaces};
+use errand_core::{ErrorCode, EventBody, Failure, Job, Manifest, Outcome, RunHost};
+use errand_workspace::{Changed, Globs, Scan, StopFlag, Workspace, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -41,6 +41,8 @@ pub(crate) struct Surroundings {
 pub struct Local {
     /// The directory that the workspace starts from.
     pub directory: Option<Arc<Scan>>,
+    /// Whether what the program changes in it is wanted at the end.
+    pub keep_changes: bool,
     /// Files that the workspace starts with besides.
     pub files: Vec<SeedFile>,
     /// Whether the guest reads this process's standard input.
@@ -50,6 +52,28 @@ pub struct Local {
     pub ends_process: bool,
 }
 
+/// What a run came to, and what it changed where that is wanted.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it changed.
+    pub changed: Option<Changed>,
+}
+
+impl From<Outcome> for Ran {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, changed: None }
+    }
+}
+
+/// What is done when the guest has ended.
+#[derive(Clone, Copy)]
+struct After {
+    ends_process: bool,
+    changes: bool,
+}
+
 /// Performs a run.
 pub(crate) async fn run(
     around: &Surroundings,
@@ -57,7 +81,7 @@ pub(crate) async fn run(
     job: Job,
     host: Arc<dyn RunHost>,
     local: Local,
-) -> Outcome {
+) -> Ran {
     let _ticking = around.ticker.ticking();
     let job = Arc::new(job);
     let fuel = FuelGauge::new(job.limits.fuel, host.clone(), &job.resume);
@@ -65,7 +89,7 @@ pub(crate) async fn run(
         true => Input::Inherited(fuel.clone()),
         false => Input::Bytes(Bytes::new()),
     };
-    let ends = local.ends_process;
+    let after = After { ends_process: local.ends_process, changes: local.keep_changes };
     let name = start::name_of(job.task);
     let made = match &local.directory {
         None => start::staged(&job),
@@ -73,7 +97,7 @@ pub(crate) async fn run(
     };
     let start = match made {
         Ok(made) => Start { name, made, seeds: local.files },
-        Err(failure) => return Outcome::Failed(failure),
+        Err(failure) => return Outcome::Failed(failure).into(),
     };
     let engine = loaded.engine().clone();
     match loaded {
@@ -82,35 +106,35 @@ pub(crate) async fn run(
             let begin = Begin { engine, invocation: Invocation::bare(stdin), capture: false };
             let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
-                Err(ended) => return ended.into_outcome(),
+                Err(ended) => return ended.into_outcome().into(),
             };
-            run.drive(async |store| native::call(&executor, store, &input).await, ends).await
+            run.drive(async |store| native::call(&executor, store, &input).await, after).await
         }
         Loaded::Functions(all) => {
             let (function, arguments) = match functions::arguments(&all, &job) {
                 Ok(found) => found,
-                Err(failure) => return Outcome::Failed(failure),
+                Err(failure) => return Outcome::Failed(failure).into(),
             };
             let begin = Begin { engine, invocation: Invocation::bare(stdin), capture: false };
             let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
-                Err(ended) => return ended.into_outcome(),
+                Err(ended) => return ended.into_outcome().into(),
             };
             let call =
                 async |store: &mut _| functions::call(&all, function, arguments, store).await;
-            run.drive(call, ends).await
+            run.drive(call, after).await
         }
         Loaded::Command(program) => {
             let invocation = match command::invocation(&job, stdin) {
                 Ok(invocation) => invocation,
-                Err(failure) => return Outcome::Failed(failure),
+                Err(failure) => return Outcome::Failed(failure).into(),
             };
             let begin = Begin { engine, invocation, capture: true };
             let run = match Run::new(around, job, host, fuel, begin, start) {
                 Ok(run) => run,
-                Err(ended) => return ended.into_outcome(),
+                Err(ended) => return ended.into_outcome().into(),
             };
-            run.drive(async |store| command::call(&program, store).await, ends).await
+            run.drive(async |store| command::call(&program, store).await, after).await
         }
     }
 }
@@ -196,9 +220,13 @@ impl Run {
     async fn drive(
         mut self,
         call: impl AsyncFnOnce(&mut Store<RunState>) -> wasmtime::Result<Called>,
-        ends_process: bool,
-    ) -> Outcome {
+        after: After,
+    ) -> Ran {
         let limits = self.job.limits;
+        let start = match self.survey(after) {
+            Ok(start) => start,
+            Err(ended) => return ended.into_outcome().into(),
+        };
         self.fuel.publish();
         let call = Metered::new(call(&mut self.store), self.fuel.clone());
         let ended = within(Duration::from_millis(limits.timeout_ms), &self.fuel, call).await;
@@ -221,7 +249,7 @@ impl Run {
             }
         };
         if let Err(ended) = self.stdio.flush().await {
-            return ended.into_outcome();
+            return ended.into_outcome().into();
         }
         let state = self.store.data_mut();
         let outcome = match keep_artifacts(state, repeatable).await {
@@ -232,11 +260,28 @@ impl Run {
             },
             Err(ended) => ended.into_outcome(),
         };
-        if ends_process {
-            self.store.data_mut().files.remove();
+        let files = &mut self.store.data_mut().files;
+        let changed = match start.zip(files.take()) {
+            Some((start, workspace)) => Changed::since(&start, workspace).map(Some),
+            None => Ok(None),
+        };
+        let ran = match changed {
+            Ok(changed) => Ran { outcome, changed },
+            Err(error) => Ended::Host(error.to_string()).into_outcome().into(),
+        };
+        if after.ends_process {
+            self.store.data_mut().files.take();
             std::mem::forget(self.store);
         }
-        outcome
+        ran
+    }
+
+    /// Looks at what the workspace starts with, where it is to be known what was changed.
+    fn survey(&self, after: After) -> Result<Option<Manifest>, Ended> {
+        let workspace = self.store.data().files.workspace().filter(|_| after.changes);
+        let survey = |workspace: &Workspace| workspace.manifest(None, &StopFlag::default());
+        let start = workspace.map(survey).transpose();
+        start.map_err(|error| Ended::Host(error.to_string()))
     }
 }
 

@@ -280,9 +280,13 @@ impl Run {
             false => pending.logs.take_all(),
         };
         self.seal(&mut pending, lines);
-        pending.drafts.extend(
-            drafts.into_iter().map(|draft| Draft { progress: Some(progress.clone()), ..draft }),
-        );
+        // The end was noted before the lines that were left were, and comes after them.
+        let last = pending.drafts.last().map_or(UnixMillis(0), |draft| draft.at);
+        pending.drafts.extend(drafts.into_iter().map(|draft| Draft {
+            at: draft.at.max(last),
+            progress: Some(progress.clone()),
+            ..draft
+        }));
         self.append_if_idle(pending);
     }
 

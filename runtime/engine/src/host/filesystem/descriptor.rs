@@ -5,6 +5,7 @@ use std::sync::Arc;
 use errand_workspace::{FileId, Look, OpenFile};
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, OpenMode};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, DirectoryEntry, DirectoryEntryStream,
     ErrorCode, Filesize, Host, HostDescriptor, HostDirectoryEntryStream, MetadataHashValue,
@@ -375,14 +376,7 @@ impl View<'_> {
     }
 
     fn set_face(&self, file: FileId, read: NewTimestamp, written: NewTimestamp) -> FsResult<()> {
-        let is_wrong = |time: &NewTimestamp| match time {
-            NewTimestamp::Timestamp(time) => time.nanoseconds >= 1_000_000_000,
-            NewTimestamp::NoChange | NewTimestamp::Now => false,
-        };
-        if is_wrong(&read) || is_wrong(&written) {
-            return Err(ErrorCode::Invalid.into());
-        }
-        self.files.faces.set_times(file, read, written);
+        self.files.faces.set_times(file, carried(read)?, carried(written)?);
         Ok(())
     }
 
@@ -421,6 +415,18 @@ impl View<'_> {
         let output: DynOutputStream = Box::new(output);
         Ok(self.table.push(output)?)
     }
+}
+
+/// Carries nanoseconds into seconds, as guests may leave that to the host.
+fn carried(time: NewTimestamp) -> FsResult<NewTimestamp> {
+    const NS_PER_S: u32 = 1_000_000_000;
+    let NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }) = time else { return Ok(time) };
+    let seconds = seconds.checked_add(u64::from(nanoseconds / NS_PER_S));
+    // Beyond what any host's clock can say.
+    let seconds = seconds.filter(|seconds| i64::try_from(*seconds).is_ok());
+    let seconds = seconds.ok_or(ErrorCode::Overflow)?;
+    let nanoseconds = nanoseconds % NS_PER_S;
+    Ok(NewTimestamp::Timestamp(Datetime { seconds, nanoseconds }))
 }
 
 fn follows(flags: PathFlags) -> bool {

@@ -126,9 +126,9 @@ impl Files {
         self.workspace.as_ref()
     }
 
-    /// Removes the workspace now.
-    pub(crate) fn remove(&mut self) {
-        self.workspace = None;
+    /// Takes the workspace away, which removes it when it is dropped.
+    pub(crate) fn take(&mut self) -> Option<Workspace> {
+        self.workspace.take()
     }
 
     fn make(&mut self) -> Result<Option<&Workspace>, Ended> {
