@@ -6,6 +6,7 @@
 //! store and no WebAssembly.
 
 mod allowed;
+mod git;
 mod globs;
 mod ignored;
 mod pack;
@@ -19,7 +20,10 @@ mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
-
+pub use git::{
+    Author, CommitId, Content, Contents, Git, InvalidObjectId, NewCommit, ObjectId, Placed,
+    Repository, SparsePaths, Tree, TreeEntry, TreeNode, WorkTreeState, Worktree, is_lfs_pointer,
+};
 pub use globs::{Globs, InvalidGlob};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;

@@ -178,7 +178,7 @@ impl Drop for Workspace {
 ///
 /// Directories may be nested deeper than there is stack or are handles. So each level is moved up to the
 /// first before it is emptied: no path is longer than two names, and a handful of handles is open.
-fn remove(parent: &Dir, name: &OsStr) -> io::Result<()> {
+pub(crate) fn remove(parent: &Dir, name: &OsStr) -> io::Result<()> {
     if !parent.symlink_metadata(name)?.is_dir() {
         return parent.remove_file(name);
     }
