@@ -36,8 +36,7 @@ impl Hostile {
         bench.write(".gitattributes", "*.bin filter=evil diff=evil merge=evil\n");
         let commit = bench.commit("second");
         let trap = bench.path("trap");
-        let script =
-            format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\ncat\n", bench.path("mark").display());
+        let script = format!("#!/bin/sh\necho \"$0 $*\" >> '{}'\n", bench.path("mark").display());
         std::fs::write(&trap, script).unwrap();
         executable(&trap);
         let hostile = Self { bench, commit, trap };
@@ -162,11 +161,12 @@ fn the_traps_are_sharp() {
     // Each is sprung by git as its user would call it, or the tests below would show nothing.
     let hostile = Hostile::new();
     let mark = hostile.bench.path("mark");
+    let hooks = format!("core.hooksPath={}", hostile.bench.path("repo/.git/hooks").display());
     for (args, by) in [
         (&["--work-tree=.", "status"][..], "fsmonitor"),
         (&["-c", "core.fsmonitor=false", "--work-tree=.", "status"][..], "a filter"),
         (&["update-ref", "refs/heads/x", "HEAD"][..], "a hook"),
-        (&["-c", "core.hooksPath=.git/hooks", "update-ref", "refs/heads/y", "HEAD"][..], "a hook"),
+        (&["-c", &hooks, "update-ref", "refs/heads/y", "HEAD"][..], "a hook"),
         (&["cat-file", "-p", "0123456789012345678901234567890123456789"][..], "a promisor"),
         (&["x"][..], "an alias"),
     ] {
