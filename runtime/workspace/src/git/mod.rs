@@ -10,6 +10,7 @@
 
 mod commit;
 mod contents;
+mod environment;
 mod names;
 mod objects;
 mod process;
@@ -66,7 +67,7 @@ impl Git {
     /// # Errors
     /// When the directory can't be made or opened.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Self::with_program(root, process::installed())
+        Self::with_program(root, environment::installed())
     }
 
     fn with_program(root: &Path, program: Option<PathBuf>) -> io::Result<Self> {

@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::environment;
 use crate::start::shown;
 use crate::{StartError, StopFlag};
 
@@ -31,42 +32,6 @@ const ANSWER_BYTES: u64 = 16 << 20;
 const COMPLAINT_BYTES: u64 = 16 << 10;
 /// How long a dead child's complaints are waited for.
 const COMPLAINT_WAIT: Duration = Duration::from_secs(1);
-/// Where git looks for programs, besides its own.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-
-/// What no file of a repository may say otherwise. Transports, hooks and watchers are programs.
-const SETTINGS: [(&str, &str); 18] = [
-    ("core.hooksPath", "/dev/null"),
-    ("core.fsmonitor", "false"),
-    ("core.attributesFile", "/dev/null"),
-    ("core.excludesFile", "/dev/null"),
-    ("core.pager", "cat"),
-    ("core.askPass", ""),
-    ("core.sshCommand", "false"),
-    ("core.gitProxy", "false"),
-    ("core.alternateRefsCommand", "false"),
-    ("core.warnAmbiguousRefs", "true"),
-    ("credential.helper", ""),
-    ("protocol.allow", "never"),
-    // Operators list what may be used; who owns it is another question.
-    ("safe.directory", "*"),
-    ("gc.auto", "0"),
-    ("maintenance.auto", "false"),
-    ("submodule.recurse", "false"),
-    ("commit.gpgSign", "false"),
-    // It would change the format of the repository.
-    ("worktree.useRelativePaths", "false"),
-];
-
-/// Returns the `git` on the process's `PATH`.
-pub(super) fn installed() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_else(|| PATH.into());
-    std::env::split_paths(&path)
-        .filter(|dir| dir.is_absolute())
-        .map(|dir| dir.join("git"))
-        .find(|program| program.is_file())
-}
-
 /// A call of git, not made yet.
 pub(super) struct Call {
     command: Command,
@@ -91,36 +56,8 @@ impl Call {
     pub(super) fn new(program: &Path) -> Self {
         let mut command = Command::new(program);
         command.env_clear().current_dir("/").process_group(0);
-        command.envs([
-            ("PATH", PATH),
-            ("LC_ALL", "C"),
-            // A `~` in a setting must mean something, and nothing is there.
-            ("HOME", "/dev/null"),
-            ("XDG_CONFIG_HOME", "/dev/null"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            ("GIT_CONFIG_SYSTEM", "/dev/null"),
-            ("GIT_CONFIG_GLOBAL", "/dev/null"),
-            ("GIT_ATTR_NOSYSTEM", "1"),
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_OPTIONAL_LOCKS", "0"),
-            ("GIT_NO_LAZY_FETCH", "1"),
-            ("GIT_NO_REPLACE_OBJECTS", "1"),
-            ("GIT_LITERAL_PATHSPECS", "1"),
-            // No setting goes before this one.
-            ("GIT_ALLOW_PROTOCOL", "none"),
-            ("GIT_PAGER", "cat"),
-            ("GIT_EDITOR", "false"),
-            ("GIT_ASKPASS", "false"),
-            ("SSH_ASKPASS", "false"),
-            ("GIT_SSH_COMMAND", "false"),
-            // For the logs of refs, which want a name.
-            ("GIT_AUTHOR_NAME", "Errand"),
-            ("GIT_AUTHOR_EMAIL", "errand@localhost"),
-            ("GIT_COMMITTER_NAME", "Errand"),
-            ("GIT_COMMITTER_EMAIL", "errand@localhost"),
-        ]);
-        let owned = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
-        let settings = SETTINGS.map(owned).into();
+        command.envs(environment::VARIABLES);
+        let settings = environment::settings();
         Self { command, settings, name: String::new(), wall: Some(WALL) }
     }
 
@@ -333,6 +270,9 @@ impl Complaint {
 
     /// Refuses what a call was made for.
     pub(super) fn refusal(&self, name: &str) -> StartError {
+        if self.has("No space left on device") {
+            return StartError::DiskFull;
+        }
         StartError::Refused(format!("`git {name}` failed: {}", self.line()))
     }
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use super::Git;
 use super::names::why_no_reference;
 use super::objects::CommitId;
 use super::process::Call;
 use super::scratch::{Format, Scratch};
+use super::{Git, environment};
 use crate::start::shown;
 use crate::{AllowedDirs, Directory, StartError, StopFlag};
 
@@ -101,7 +101,7 @@ impl Git {
             }
             allow_objects(within, &objects, MAX_BORROWED)?;
         }
-        let settings = hooks_off(&asked(&["config", "--list", "--name-only", "-z"])?);
+        let settings = environment::hooks_off(&asked(&["config", "--list", "--name-only", "-z"])?);
         scratch.fill(format, None)?;
         Ok(Repository {
             git: self.clone(),
@@ -216,21 +216,4 @@ fn allow_objects(within: &AllowedDirs, objects: &Path, left: usize) -> Result<()
         allow_objects(within, &real, left - 1)?;
     }
     Ok(())
-}
-
-/// Returns settings under which no hook that a configuration names runs.
-pub(super) fn hooks_off(names: &str) -> Vec<(String, String)> {
-    let mut hooks: Vec<&str> = names
-        .split('\0')
-        .filter_map(|name| Some(name.strip_prefix("hook.")?.rsplit_once('.')?.0))
-        .collect();
-    hooks.sort_unstable();
-    hooks.dedup();
-    let off = |hook: &str| {
-        [
-            (format!("hook.{hook}.enabled"), "false".to_owned()),
-            (format!("hook.{hook}.command"), ":".to_owned()),
-        ]
-    };
-    hooks.into_iter().flat_map(off).collect()
 }

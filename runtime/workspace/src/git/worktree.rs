@@ -42,7 +42,7 @@ struct Registered {
 impl Repository {
     /// Adds a worktree at a commit, detached and locked, with no file checked out.
     ///
-    /// The name, of small letters, digits and `-`, must be no other's meanwhile; a person sees the
+    /// The name, of letters, digits and `-`, must be no other's meanwhile; a person sees the
     /// reason beside it in `git worktree list --verbose`.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Repository {
         reason: &str,
         stop: &StopFlag,
     ) -> Result<Worktree, StartError> {
-        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if name.is_empty() || name.len() > 100 || !name.bytes().all(is_plain) {
             let name = shown(name);
             return Err(StartError::Refused(format!("a worktree can't be called `{name}`")));
@@ -69,7 +69,12 @@ impl Repository {
         };
         let path = registered.path();
         // An empty one is taken as it is; anything else there is another's.
-        self.git.0.dir.create_dir(&registered.name)?;
+        self.git.0.dir.create_dir(&registered.name).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                StartError::Refused(format!("a worktree called `{name}` is there already"))
+            }
+            _ => error.into(),
+        })?;
         // It is removed again if what follows fails halfway.
         let worktree = Worktree { registered, is_removed: false };
         // Forced twice: a registration of this name that is left over does not keep it from being added.
@@ -169,7 +174,7 @@ impl Git {
         };
         let call = Call::new(self.program(stop)?).env("GIT_DIR", &common_dir);
         let names = call.args(&["config", "--list", "--name-only", "-z"]).text(stop)?;
-        let settings = super::repository::hooks_off(&names);
+        let settings = super::environment::hooks_off(&names);
         let git = self.clone();
         Registered { git, common_dir, settings, name }.remove(stop)
     }

@@ -147,21 +147,3 @@ fn what_names_no_commit_or_several_is_refused() {
     let empty = Bench::empty();
     assert!(refusal(empty.repository().resolve("HEAD", &stop())).contains("no commit"));
 }
-
-#[test]
-fn a_call_that_is_stopped_ends() {
-    use std::os::unix::fs::PermissionsExt;
-    let bench = Bench::new();
-    let slow = bench.path("slow-git");
-    std::fs::write(&slow, "#!/bin/sh\necho >&2 started\nsleep 600\n").unwrap();
-    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let git = Git::with_program(&bench.path("ours"), Some(slow)).unwrap();
-    let directory = Directory::open(&bench.path("repo")).unwrap();
-    let stop = StopFlag::default();
-    let stopped = std::thread::scope(|scope| {
-        let opening = scope.spawn(|| git.repository(&directory, None, &stop).map(drop));
-        stop.stop();
-        opening.join().unwrap()
-    });
-    assert!(matches!(stopped, Err(StartError::Stopped)));
-}

@@ -52,9 +52,13 @@ fn files_that_were_only_touched_or_have_other_line_ends_are_clean() {
     let bench = Bench::new();
     bench.write(".gitattributes", "*.txt text eol=crlf\n");
     bench.write("lf.rs", "x\n");
+    bench.write("c.md", "c\n");
     let commit = bench.commit("second");
+    // Said in each of the places where it can be.
+    std::fs::create_dir_all(bench.path("repo/.git/info")).unwrap();
     bench.git(&["config", "core.autocrlf", "true"]);
-    for (name, content) in [("a.txt", "a\r\n"), ("lf.rs", "x\r\n")] {
+    std::fs::write(bench.path("repo/.git/info/attributes"), "*.rs text eol=crlf\n").unwrap();
+    for (name, content) in [("a.txt", "a\r\n"), ("lf.rs", "x\r\n"), ("c.md", "c\r\n")] {
         let file = bench.path("repo").join(name);
         std::fs::remove_file(&file).unwrap();
         bench.git(&["checkout", "--quiet", name]);
