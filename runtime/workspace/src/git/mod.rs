@@ -3,10 +3,13 @@
 //! Owns the host's `git` program and a directory of its own ([`Git`]), which holds the registrations of
 //! worktrees and scratch. A repository is somebody else's data: nothing that its configuration, hooks or
 //! attributes name is run. Where objects are read or written, or the work tree is compared, git uses
-//! a directory of ours with the repository's objects, so the repository's configuration is not even
-//! read; where refs and worktrees are its own business, hooks and transports are switched off. Contents are the
-//! blobs' bytes, whatever attributes say of line ends and filters. Fetches nothing, and never touches
-//! anybody's work tree, index or HEAD.
+//! a directory of ours with the repository's objects, so that the repository's configuration is not even
+//! read. Where refs and worktrees are its own business, hooks and transports are switched off.
+//!
+//! Contents are the blobs' bytes, whatever attributes say of line ends and filters. Fetches nothing, and
+//! never touches anybody's work tree, index or HEAD. Whoever can change a repository while it is used
+//! can lead git elsewhere, as they could by its objects: what is checked is where it keeps them when it
+//! is opened.
 
 mod commit;
 mod contents;

@@ -174,6 +174,13 @@ impl Repository {
 #[expect(clippy::disallowed_methods, reason = "git takes a path, and no handle")]
 fn path_of(dir: &Dir) -> Result<PathBuf, StartError> {
     let path = std::fs::read_link(format!("/proc/self/fd/{}", dir.as_raw_fd()))?;
+    let (held, named) = (rustix::fs::fstat(dir), rustix::fs::stat(&path));
+    let is_there = held.and_then(|held| {
+        named.map(|named| (held.st_dev, held.st_ino) == (named.st_dev, named.st_ino))
+    });
+    if is_there != Ok(true) {
+        return Err(StartError::refused("was moved or removed since it was opened"));
+    }
     match path.to_str() {
         Some(text) if !text.contains('\n') => Ok(path),
         _ => Err(StartError::refused("lies at a path that is not UTF-8 on one line")),

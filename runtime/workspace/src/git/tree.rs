@@ -134,8 +134,8 @@ impl Repository {
         let mut running = self.list(commit, &SparsePaths::default(), bounds)?;
         let mut found = Vec::new();
         while let Some(line) = next_line(&mut running)? {
-            if let Some((_, path)) = line.split_once(|byte| *byte == b'\t')
-                && line.starts_with(b"160000 ")
+            if let Some((said, path)) = parted(&line)
+                && said.starts_with(b"160000 ")
             {
                 found.push(String::from_utf8_lossy(path).into_owned());
             }
@@ -147,16 +147,10 @@ impl Repository {
     }
 }
 
-/// Splits bytes at the first that is meant.
-trait SplitOnce {
-    fn split_once(&self, at: impl Fn(&u8) -> bool) -> Option<(&[u8], &[u8])>;
-}
-
-impl SplitOnce for Vec<u8> {
-    fn split_once(&self, at: impl Fn(&u8) -> bool) -> Option<(&[u8], &[u8])> {
-        let cut = self.iter().position(at)?;
-        Some((&self[..cut], &self[cut + 1..]))
-    }
+/// Returns what a line says of a path, and the path.
+fn parted(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    Some((&line[..tab], &line[tab + 1..]))
 }
 
 /// Returns the next line of a listing without its end; nothing at the end.
@@ -183,10 +177,10 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    fn add(&mut self, line: &Vec<u8>) -> Result<(), StartError> {
+    fn add(&mut self, line: &[u8]) -> Result<(), StartError> {
         self.bounds.stop.check()?;
         let unread = || StartError::refused("`git ls-tree` says what can't be read here");
-        let (said, path) = line.split_once(|byte| *byte == b'\t').ok_or_else(unread)?;
+        let (said, path) = parted(line).ok_or_else(unread)?;
         let path = match str::from_utf8(path) {
             Ok(path) => path,
             Err(_) => {

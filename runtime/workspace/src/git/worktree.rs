@@ -145,7 +145,8 @@ impl Git {
     /// Removes what an earlier process left: scratch, and registrations with the repositories that have
     /// them. Says how many registrations there were.
     ///
-    /// One that can't be removed stays for the next time: it must not keep anything from starting.
+    /// To be called before a repository is opened. One that can't be removed stays for the next time: it
+    /// must not keep anything from starting.
     ///
     /// # Errors
     /// When git's directory can't be read.

@@ -35,6 +35,9 @@ fn what_is_not_the_top_of_a_repository_is_refused() {
     assert!(refusal(bench.open("repo/src")).contains("is not the top directory"));
     assert!(refusal(bench.open("plain")).contains("is not the top directory"));
     assert!(refusal(bench.open("dangling")).contains("not a git repository"));
+    let held = Directory::open(&bench.path("repo")).unwrap();
+    std::fs::remove_dir_all(bench.path("repo")).unwrap();
+    assert!(refusal(bench.git.repository(&held, None, &stop())).contains("removed"));
 }
 
 #[test]
