@@ -23,10 +23,11 @@ mod state;
 mod tree;
 mod worktree;
 
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -59,6 +60,8 @@ struct Shared {
     root: PathBuf,
     dir: Dir,
     next_scratch: AtomicU64,
+    /// Who changes the worktrees of a repository, by its directory. Git does not bear two at once.
+    turns: Mutex<HashMap<PathBuf, Weak<Mutex<()>>>>,
 }
 
 impl Git {
@@ -83,8 +86,26 @@ impl Git {
             ));
         }
         let dir = Dir::open_ambient_dir(&root, ambient_authority())?;
-        let next_scratch = AtomicU64::new(0);
-        Ok(Self(Arc::new(Shared { program, checked: OnceLock::new(), root, dir, next_scratch })))
+        Ok(Self(Arc::new(Shared {
+            program,
+            checked: OnceLock::new(),
+            root,
+            dir,
+            next_scratch: AtomicU64::new(0),
+            turns: Mutex::default(),
+        })))
+    }
+
+    /// Returns what to lock while the worktrees of a repository are changed.
+    fn turn(&self, common_dir: &Path) -> Arc<Mutex<()>> {
+        let mut turns = self.0.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = turns.get(common_dir).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        turns.insert(common_dir.to_owned(), Arc::downgrade(&turn));
+        turn
     }
 
     /// Returns the program.

@@ -7,6 +7,7 @@
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use super::objects::CommitId;
 use super::process::Call;
@@ -22,6 +23,12 @@ const PREFIX: &str = "errand-";
 const MAX_LINK_BYTES: u64 = 64 << 10;
 /// What is said to whoever lists worktrees may have.
 const MAX_REASON_CHARS: usize = 500;
+
+/// How often adding one is tried.
+const ADD_TRIES: usize = 5;
+/// What git says when somebody else's git adds or removes another one at the same moment: it reads what
+/// is half made, or makes one where the last one's directory is just removed.
+const CROSSED: [&str; 2] = ["failed to read", "could not create directory"];
 
 /// A registration of a task, removed on drop.
 #[derive(Debug)]
@@ -77,12 +84,30 @@ impl Repository {
         })?;
         // It is removed again if what follows fails halfway.
         let worktree = Worktree { registered, is_removed: false };
-        // Forced twice: a registration of this name that is left over does not keep it from being added.
-        let call =
-            self.own(&self.common_dir, stop)?.args(&["worktree", "add", "--force", "--force"]);
-        let call = call.args(&["--detach", "--no-checkout", "--lock", "--reason", &reason, "--"]);
-        call.arg(path).arg(commit.as_str()).text(stop)?;
+        stop.check()?;
+        self.register(commit, &path, &reason)?;
         Ok(worktree)
+    }
+
+    /// Not to be stopped: killed halfway, git would leave what no list shows.
+    fn register(&self, commit: &CommitId, path: &Path, reason: &str) -> Result<(), StartError> {
+        let stop = &StopFlag::default();
+        let turn = self.git.turn(&self.common_dir);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        for tries_left in (0..ADD_TRIES).rev() {
+            // Forced twice: a registration of this name that is left over is no reason not to add it.
+            let call = self.own(&self.common_dir, stop)?;
+            let call = call.args(&["worktree", "add", "--force", "--force", "--detach"]);
+            let call = call.args(&["--no-checkout", "--lock", "--reason", reason, "--"]);
+            let answer = call.arg(path).arg(commit.as_str()).answer(stop)?;
+            if answer.success {
+                break;
+            }
+            if tries_left == 0 || !CROSSED.iter().any(|text| answer.complaint.has(text)) {
+                return Err(answer.complaint.refusal("worktree add"));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the registrations of this repository whose directories of ours are gone; says how many.
@@ -197,6 +222,8 @@ impl Registered {
     }
 
     fn remove(&self, stop: &StopFlag) -> Result<(), StartError> {
+        let turn = self.git.turn(&self.common_dir);
+        let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let call = Call::new(self.git.program(stop)?).settings(&self.settings);
         let call = call.env("GIT_DIR", &self.common_dir).env("GIT_WORK_TREE", &self.git.0.root);
         // Forced twice: it is locked, by us.

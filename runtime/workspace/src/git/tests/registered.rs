@@ -137,3 +137,23 @@ fn a_worktree_that_can_not_be_added_leaves_nothing() {
     assert_eq!(std::fs::read_dir(bench.path("ours")).unwrap().count(), 0);
     assert_eq!(listed(&bench), [""; 0]);
 }
+
+#[test]
+fn many_tasks_of_one_repository_come_and_go_at_once() {
+    let bench = Bench::new();
+    let head = bench.id("HEAD");
+    std::thread::scope(|scope| {
+        for task in 0..6 {
+            let (bench, head) = (&bench, &head);
+            scope.spawn(move || {
+                for run in 0..5 {
+                    let name = format!("{task}-{run}");
+                    let repository = bench.repository();
+                    repository.add_worktree(head, &name, "task", &stop()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(listed(&bench), [""; 0]);
+    assert_eq!(std::fs::read_dir(bench.path("ours")).unwrap().count(), 0);
+}
