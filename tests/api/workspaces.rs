@@ -366,3 +366,121 @@ fn tasks_that_start_from_one_state_of_a_directory_share_its_files() {
     assert_ne!(third["workspace"], first["workspace"]);
     assert_eq!(std::fs::read_to_string(&source).expect("it is there"), "third");
 }
+
+/// Calls git in a directory, apart from whoever runs the tests.
+fn git(directory: &Path, args: &[&str]) -> String {
+    let mut command = std::process::Command::new("git");
+    command.args(args).current_dir(directory).env("HOME", directory);
+    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    for (who, name) in [("AUTHOR", "A"), ("COMMITTER", "C")] {
+        command
+            .env(format!("GIT_{who}_NAME"), name)
+            .env(format!("GIT_{who}_EMAIL"), "x@example.org");
+    }
+    let output = command.output().expect("there is a git");
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text").trim().to_owned()
+}
+
+/// A server that lists a repository with two commits, the first of them tagged.
+fn repository() -> Listed {
+    let listed = Listed::new(&[("listed/a.txt", "one"), ("listed/d/b.txt", "b"), ("aside/x", "")]);
+    let directory = listed.path("listed");
+    git(&directory, &["init", "-q", "-b", "main"]);
+    git(&directory, &["add", "."]);
+    git(&directory, &["commit", "-q", "-m", "first"]);
+    git(&directory, &["tag", "v1"]);
+    write(&directory.join("a.txt"), "two");
+    git(&directory, &["commit", "-q", "-am", "second"]);
+    // What is not committed is no part of it.
+    write(&directory.join("a.txt"), "three");
+    write(&directory.join("untracked"), "");
+    listed
+}
+
+#[test]
+fn a_task_works_on_a_commit_that_was_named_when_it_was_submitted() {
+    let listed = repository();
+    let (server, directory) = (&listed.server, listed.path("listed"));
+    let client = server.agent();
+    let workspace = |reference: &str| json!({"from": "git", "repo": directory, "ref": reference});
+    let request = |reference: &str, input: Value| json!({"executor": "probe", "input": input, "workspace": workspace(reference)});
+    let read = json!({"do": "read_file", "path": "/workspace/a.txt"});
+    for (reference, text) in [("v1", "one"), ("main", "two"), ("HEAD~1", "one")] {
+        assert_eq!(output(&client, &request(reference, read.clone())), json!({"ok": text}));
+    }
+    let list = json!({"do": "list", "path": "/workspace"});
+    assert_eq!(output(&client, &request("main", list.clone())), json!({"ok": ["a.txt", "d"]}));
+    let mut sparse = request("main", list);
+    sparse["workspace"]["paths"] = json!(["d"]);
+    assert_eq!(output(&client, &sparse), json!({"ok": ["d"]}));
+
+    // The only slot is taken; the branch moves before the next task starts.
+    let spins = client.submit(&request("main", json!({"do": "spin_forever"})));
+    client.follow(&spins, &[]).until_it_runs();
+    let named = git(&directory, &["worktree", "list"]);
+    assert_eq!(named.lines().count(), 2, "{named}");
+    assert!(named.contains(&spins) && named.contains("detached"), "{named}");
+    let queued = client.submit(&request("main", read));
+    let commit = git(&directory, &["rev-parse", "main"]);
+    git(&directory, &["commit", "-q", "-am", "third"]);
+    client.send(&format!("/v1/tasks/{spins}/cancel"), "application/json", b"").expect(202);
+    let task = client.finish(&queued);
+    assert_eq!(task["output"], json!({"ok": "two"}), "{task}");
+    let events = client.events(&queued);
+    assert_eq!(events[0]["data"]["workspace"]["commit"], json!(commit));
+    assert_eq!(events[0]["data"]["workspace"]["ref"], json!("main"));
+    assert_eq!(
+        events[1]["data"]["placed"],
+        json!({"method": "shared", "files": 3, "shared_bytes": 4, "copied_bytes": 0})
+    );
+    // What a stopped server leaves registered goes with the next one.
+    let listed_flag = directory.to_str().expect("it is text").to_owned();
+    let id = client.submit(&request("v1", json!({"do": "spin_forever"})));
+    client.follow(&id, &[]).until_it_runs();
+    let Listed { server, root: _root } = listed;
+    let data = server.kill();
+    assert_eq!(git(&directory, &["worktree", "list"]).lines().count(), 2);
+    let server = Server::start_on(data, &["--slots", "1", "--allow-dir", &listed_flag]);
+    let client = server.agent();
+    client.follow(&id, &[("last-event-id", "2")]).until_it_runs();
+    assert_eq!(git(&directory, &["worktree", "list"]).lines().count(), 2, "not three");
+    assert_eq!(in_workspace(&server, "a.txt"), "one");
+}
+
+#[test]
+fn what_is_no_commit_of_a_listed_repository_is_refused_at_once() {
+    let listed = repository();
+    let client = listed.server.agent();
+    let refusal = |repo: &Path, reference: &str, more: Value| {
+        let mut workspace = json!({"from": "git", "repo": repo, "ref": reference});
+        if let Value::Object(more) = more {
+            workspace.as_object_mut().expect("it is one").extend(more);
+        }
+        let request = json!({"executor": "probe", "input": {"do": "args"}, "workspace": workspace});
+        let problem = client.post("/v1/tasks", &request).problem(422, "invalid");
+        let fault = &problem["errors"][0];
+        format!("{} {}", text(&fault["pointer"]), text(&fault["message"]))
+    };
+    let repo = listed.path("listed");
+    for (reference, why) in [
+        ("nowhere", "nowhere"),
+        ("--upload-pack=touch x", "--upload-pack"),
+        ("main:a.txt", "main:a.txt"),
+        ("v1..main", "v1..main"),
+        ("", ""),
+    ] {
+        let said = refusal(&repo, reference, Value::Null);
+        assert!(said.starts_with("/workspace ") && said.contains(why), "{reference}: {said}");
+    }
+    assert!(refusal(&listed.path("aside"), "main", Value::Null).contains("--allow-dir"));
+    assert!(refusal(&repo.join("d"), "main", Value::Null).starts_with("/workspace "));
+    let paths = json!({"paths": ["../aside"]});
+    assert!(refusal(&repo, "main", paths).contains("../aside"));
+    let unknown = json!({"path": "/x"});
+    assert!(refusal(&repo, "main", unknown).starts_with("/workspace/path "));
+    let request =
+        json!({"executor": "probe", "input": {"do": "args"}, "workspace": {"from": "git"}});
+    let problem = client.post("/v1/tasks", &request).problem(422, "invalid");
+    assert_eq!(pointers(&problem), ["/workspace/repo", "/workspace/ref"]);
+}

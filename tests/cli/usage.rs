@@ -68,7 +68,6 @@ fn what_is_not_there_yet_says_unsupported() {
         "plugin add https://example.com/thing.wasm",
         "run --allow-http example.com a.py",
         "submit python --workspace task:some-id",
-        "submit python --workspace git:repo@main",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         alone(&line).fails(2, "unsupported");

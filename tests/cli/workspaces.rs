@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::run_python::Script;
 use crate::harness::shell::{self, Ran};
-use crate::harness::{Server, plugin_path, shared};
+use crate::harness::{Server, plugin, plugin_path, shared};
 
 /// A directory to work on.
 struct Tree(TempDir);
@@ -102,6 +102,32 @@ fn an_archive_is_uploaded_as_it_is() {
     shared::command_probe();
     let (_, names) = listing(shared::server(), &format!("tar:{}", archive.display()));
     assert_eq!(names, [".git", ".gitignore", "a.txt", "b", "x.log"], "nothing is left out of it");
+}
+
+#[test]
+fn a_commit_of_a_repository_is_named_to_the_server() {
+    let tree = Tree::new(&[("a.txt", "a"), ("b/c.txt", "c")]);
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=A", "-c", "user.email=a@example.org"]).args(args);
+        command.env("GIT_CONFIG_GLOBAL", "/dev/null").current_dir(tree.path());
+        assert!(command.status().expect("there is a git").success());
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "first"]);
+    std::fs::write(tree.path().join("untracked"), "").expect("it can be written");
+    let server = Server::start_with(&["--allow-dir", tree.name()]);
+    server.operator().upload(shared::command_probe(), &plugin("test/command-probe")).expect(201);
+    for named in ["", "@main", "@HEAD"] {
+        let (task, names) = listing(&server, &format!("git:{}{named}", tree.name()));
+        assert_eq!(names, ["a.txt", "b"]);
+        assert_eq!(source(&server, &task), "git");
+    }
+    let workspace = format!("git:{}@nowhere", tree.name());
+    let mut command =
+        server.command(&["submit", shared::command_probe(), "--workspace", &workspace]);
+    shell::run(&mut command).fails(4, "nowhere");
 }
 
 #[test]

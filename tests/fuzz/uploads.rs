@@ -51,6 +51,7 @@ impl Uploads {
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
             bases: None,
+            git: None,
             reserve_bytes: 0,
             compiler: harness::errand_path(),
             blobs: None,

@@ -174,6 +174,11 @@ impl DataDir {
         self.root.join("bases")
     }
 
+    /// Returns where git's registrations of tasks' worktrees lie.
+    pub(crate) fn git(&self) -> PathBuf {
+        self.root.join("git")
+    }
+
     /// Reads what a server says of itself, if one runs or died without a word.
     pub(crate) fn server(&self) -> Option<ServerNote> {
         let text = fs::read_to_string(self.root.join(SERVER_NOTE)).ok()?;

@@ -28,6 +28,8 @@ pub(crate) enum WorkspaceArg {
     Directory(PathBuf),
     /// An archive of this machine.
     Archive(PathBuf),
+    /// A commit of a repository of this machine.
+    Repository { path: PathBuf, reference: String },
     /// What a later version brings.
     Later(String),
 }
@@ -39,7 +41,14 @@ impl FromStr for WorkspaceArg {
         Ok(match text.split_once(':') {
             _ if text == "empty" || text == "none" => Self::Empty,
             Some(("tar", file)) => Self::Archive(file.into()),
-            Some(("git" | "task", _)) => Self::Later(text.to_owned()),
+            Some(("git", named)) => {
+                let (path, reference) = match named.rsplit_once('@') {
+                    Some(split) if !Path::new(named).is_dir() => split,
+                    _ => (named, "HEAD"),
+                };
+                Self::Repository { path: path.into(), reference: reference.to_owned() }
+            }
+            Some(("task", _)) => Self::Later(text.to_owned()),
             _ => Self::Directory(text.into()),
         })
     }
@@ -49,8 +58,17 @@ impl FromStr for WorkspaceArg {
 #[derive(Debug, Serialize, PartialEq, Eq)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub(crate) enum WorkspaceSource {
-    Dir { path: String },
-    Tar { blob: String },
+    Dir {
+        path: String,
+    },
+    Tar {
+        blob: String,
+    },
+    Git {
+        repo: String,
+        #[serde(rename = "ref")]
+        reference: String,
+    },
 }
 
 /// What the server says of a blob.
@@ -64,7 +82,7 @@ impl WorkspaceArg {
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Later(text) => Err(CommandError::unsupported(format_args!(
-                "`--workspace {text}`: workspaces start from a directory or a tar in this version"
+                "`--workspace {text}`: workspaces start from no other task in this version"
             ))),
             _ => Ok(()),
         }
@@ -81,6 +99,14 @@ impl WorkspaceArg {
             Self::Empty => return Ok(None),
             Self::Later(_) => return self.check().map(|()| None),
             Self::Archive(path) => files::open(path)?,
+            Self::Repository { path, reference } => {
+                let real = directory(path)?;
+                let repo = real.to_str().ok_or_else(|| {
+                    CommandError::usage(format_args!("`{}` is not UTF-8", path.display()))
+                })?;
+                let (repo, reference) = (repo.to_owned(), reference.clone());
+                return Ok(Some(WorkspaceSource::Git { repo, reference }));
+            }
             Self::Directory(path) => {
                 let real = directory(path)?;
                 if client.lists(&real)
@@ -170,8 +196,13 @@ mod tests {
         assert_eq!(said("."), WorkspaceArg::Directory(".".into()));
         assert_eq!(said("a:b"), WorkspaceArg::Directory("a:b".into()));
         assert_eq!(said("tar:x.tgz"), WorkspaceArg::Archive("x.tgz".into()));
-        for later in ["git:repo@main", "task:01k"] {
-            assert!(said(later).check().is_err(), "{later}");
-        }
+        let repository = |path: &str, reference: &str| WorkspaceArg::Repository {
+            path: path.into(),
+            reference: reference.into(),
+        };
+        assert_eq!(said("git:repo@main"), repository("repo", "main"));
+        assert_eq!(said("git:a@b/repo@v1@2"), repository("a@b/repo@v1", "2"));
+        assert_eq!(said("git:."), repository(".", "HEAD"));
+        assert!(said("task:01k").check().is_err());
     }
 }

@@ -38,7 +38,7 @@ pub use id::{
 };
 pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
-pub use manifest::{Change, Entry, Manifest, Node, Placed, Placing};
+pub use manifest::{Change, Entry, Manifest, Missing, Node, Placed, Placing};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
     AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, Staged,

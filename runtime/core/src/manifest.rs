@@ -57,7 +57,7 @@ pub struct Change {
 }
 
 /// How a workspace got the files that it starts with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// Whether they were shared or copied.
     pub method: Placing,
@@ -67,6 +67,20 @@ pub struct Placed {
     pub shared_bytes: u64,
     /// Bytes that were copied.
     pub copied_bytes: u64,
+    /// What of it is not as a checkout would have it.
+    #[serde(flatten)]
+    pub missing: Missing,
+}
+
+/// What a repository only refers to. Some of it is named, where there is much.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Missing {
+    /// Submodules, which are empty directories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<String>,
+    /// Files that are pointers of git's large file storage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lfs_pointers: Vec<String>,
 }
 
 /// A way of placing files.

@@ -25,7 +25,8 @@ pub trait Runner: Send + Sync {
     /// Tells what is wrong with the input of a typed function: nothing, if it can be called with it.
     fn check_input(&self, signature: &Signature, input: &Value) -> Vec<InputFault>;
 
-    /// Looks at what a workspace is to start from, before its task is queued.
+    /// Looks at what a workspace is to start from, before its task is queued, and returns what it starts
+    /// from for ever: a name of a commit is replaced by the commit.
     ///
     /// Quick: what takes long to find out is left to the start. A runner that says nothing of it makes
     /// workspaces empty alone.
@@ -36,10 +37,14 @@ pub trait Runner: Send + Sync {
         &'a self,
         source: &'a WorkspaceSource,
         limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+    ) -> BoxFuture<'a, Result<WorkspaceSource, StartRefused>> {
         let _ = limits;
         let refused = || StartRefused::Refused("workspaces start empty here".into());
-        let checked = if *source == WorkspaceSource::Empty { Ok(()) } else { Err(refused()) };
+        let checked = if *source == WorkspaceSource::Empty {
+            Ok(WorkspaceSource::Empty)
+        } else {
+            Err(refused())
+        };
         Box::pin(std::future::ready(checked))
     }
 

@@ -76,9 +76,15 @@ pub enum WorkspaceSource {
     Git {
         /// Absolute, under a root that the operator listed.
         repo: String,
-        /// What to check out.
+        /// What to start from: a branch, a tag, a commit.
         #[serde(rename = "ref")]
         reference: String,
+        /// The commit that it named when the task was submitted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<String>,
+        /// Directories and files of it that are wanted; all where there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paths: Vec<String>,
     },
     /// What another task left.
     Task {

@@ -163,7 +163,10 @@ fn workspace() -> impl Strategy<Value = WorkspaceSource> {
         Just(WorkspaceSource::Empty),
         ".{0,8}".prop_map(|path| WorkspaceSource::Dir { path }),
         digest().prop_map(|blob| WorkspaceSource::Tar { blob }),
-        (".{0,8}", ".{0,8}").prop_map(|(repo, reference)| WorkspaceSource::Git { repo, reference }),
+        (".{0,8}", ".{0,8}").prop_map(|(repo, reference)| {
+            let (commit, paths) = (None, Vec::new());
+            WorkspaceSource::Git { repo, reference, commit, paths }
+        }),
         id().prop_map(|id| WorkspaceSource::Task { id }),
     ]
 }

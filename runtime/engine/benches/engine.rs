@@ -131,6 +131,7 @@ impl Ours {
             compiled: directory.path().join("compiled"),
             workspaces: directory.path().join("workspaces"),
             bases: None,
+            git: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().expect("this program has a path"),
             blobs: None,

@@ -8,6 +8,7 @@ use errand_core::{
     AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
     Limits, Outcome, RunHost, Runner, Signature, Staged, StartRefused, Task, WorkspaceSource,
 };
+use errand_workspace::git::Git;
 use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -30,6 +31,8 @@ pub struct EngineOptions {
     pub workspaces: PathBuf,
     /// Where the files lie that workspaces share, on the same file system; nothing where each gets copies.
     pub bases: Option<PathBuf>,
+    /// Where git registers the worktrees of tasks; nothing where none starts from a repository.
+    pub git: Option<PathBuf>,
     /// How many bytes they leave free on their disk.
     pub reserve_bytes: u64,
     /// The program that compiles when called with `__compile`, which calls [`crate::compile_child`].
@@ -86,7 +89,14 @@ impl Engine {
             None => None,
         };
         let blobs = options.blobs.clone();
-        let starts = Starts::new(options.allowed, blobs, workspaces.clone(), bases);
+        let git = match &options.git {
+            Some(path) => {
+                make_private(path).map_err(|error| failed(&error))?;
+                Some(Git::open(path).map_err(|error| failed(&error))?)
+            }
+            None => None,
+        };
+        let starts = Starts::new(options.allowed, blobs, workspaces.clone(), bases, git);
         Ok(Self {
             executors,
             admission: Admission::new(options.compiler, options.compiled),
@@ -108,6 +118,7 @@ impl Engine {
     /// # Errors
     /// When the directory can't be read; a workspace that can't be removed stays for the next time.
     pub fn collect_leftovers(&self) -> Result<usize, EngineError> {
+        self.starts.collect_leftovers();
         match &self.around.workspaces {
             Some(workspaces) => {
                 workspaces.collect_leftovers().map_err(|error| EngineError(error.to_string()))
@@ -198,7 +209,7 @@ impl Runner for Engine {
         &'a self,
         source: &'a WorkspaceSource,
         limits: &'a Limits,
-    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+    ) -> BoxFuture<'a, Result<WorkspaceSource, StartRefused>> {
         Box::pin(self.starts.check(source, limits))
     }
 

@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions, PermissionsExt};
-use errand_core::{Digest, Entry, Manifest, Node, Placed, Placing};
+use errand_core::{Digest, Entry, Manifest, Missing, Node, Placed, Placing};
 use rustix::fs::{AtFlags, Mode};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,14 @@ pub struct Base {
     entries: Vec<Shared>,
     manifest: Manifest,
     bytes: u64,
+    missing: Missing,
+}
+
+/// A base as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Set {
+    entries: Vec<Shared>,
+    missing: Missing,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -77,11 +85,11 @@ impl Shared {
 }
 
 impl Base {
-    fn new(mut entries: Vec<Shared>) -> Self {
+    fn new(Set { mut entries, missing }: Set) -> Self {
         entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let bytes = entries.iter().map(|shared| size(&shared.entry.node)).sum();
         let manifest = Manifest::new(entries.iter().map(|shared| shared.entry.clone()).collect());
-        Self { entries, manifest, bytes }
+        Self { entries, manifest, bytes, missing }
     }
 
     /// Returns what is in it.
@@ -176,6 +184,7 @@ impl Bases {
         workspace: &Workspace,
         archive: Digest,
         links_out: LinksOut,
+        missing: Missing,
         bounds: &Bounds,
     ) -> Result<Arc<Base>, StartError> {
         let mut entries = Vec::new();
@@ -202,12 +211,12 @@ impl Bases {
                 }
             }
         }
-        let base = Arc::new(Base::new(entries));
+        let set = Set { entries, missing };
         let name = name_of(archive, links_out);
         let unfinished = format!("{name}.{:016x}", std::process::id());
-        let set = serde_json::to_vec(&base.entries).map_err(io::Error::other)?;
-        self.sets.write(&unfinished, set)?;
+        self.sets.write(&unfinished, serde_json::to_vec(&set).map_err(io::Error::other)?)?;
         self.sets.rename(&unfinished, &self.sets, &name)?;
+        let base = Arc::new(Base::new(set));
         self.remember(name, base.clone());
         self.trim()?;
         Ok(base)
@@ -259,7 +268,8 @@ impl Bases {
             return Err(too_large(exceeded, largest.map_or("", |shared| &shared.entry.path)));
         }
         let method = Placing::Shared;
-        let mut placed = Placed { method, files: 0, shared_bytes: 0, copied_bytes: 0 };
+        let missing = base.missing.clone();
+        let mut placed = Placed { method, files: 0, shared_bytes: 0, copied_bytes: 0, missing };
         let mut places: Vec<Option<Dir>> = (0..=u8::MAX).map(|_| None).collect();
         let mut open: (&str, Dir) = ("", to.dir.try_clone()?);
         for shared in &base.entries {
@@ -317,8 +327,8 @@ impl Bases {
         }
         let mut used = HashSet::new();
         for (_, name) in sets {
-            let entries: Vec<Shared> = serde_json::from_slice(&self.sets.read(name)?)?;
-            used.extend(entries.iter().filter_map(|shared| match &shared.entry.node {
+            let set: Set = serde_json::from_slice(&self.sets.read(name)?)?;
+            used.extend(set.entries.iter().filter_map(|shared| match &shared.entry.node {
                 Node::File { executable, blake3, .. } => Some(content_name(blake3, *executable)),
                 _ => None,
             }));

@@ -10,6 +10,7 @@ mod apply;
 mod base;
 mod changed;
 mod diff;
+pub mod git;
 mod globs;
 mod ignored;
 mod look;

@@ -60,6 +60,18 @@ impl Tally {
 
     /// Says that a bound is exceeded, by what, and what to do.
     pub(crate) fn too_large(&self, exceeded: Exceeded) -> StartError {
+        let at_least = if self.is_enough() { "at least " } else { "" };
+        let what = format!("the directory has {at_least}");
+        self.explain(exceeded, &what, "Leave out what is not needed with a `.gitignore` in it")
+    }
+
+    /// Says it of a commit that was looked at as far as that.
+    pub(crate) fn commit_too_large(&self, exceeded: Exceeded) -> StartError {
+        let what = "the commit has at least ";
+        self.explain(exceeded, what, "Name the paths that are needed with `sparse`")
+    }
+
+    fn explain(&self, exceeded: Exceeded, what: &str, advice: &str) -> StartError {
         let by_bytes = exceeded.limit == "workspace_bytes";
         let weigh = |weight: &Weight| if by_bytes { weight.bytes } else { weight.entries };
         let text = |weight: &Weight| match by_bytes {
@@ -71,15 +83,13 @@ impl Tally {
             .iter()
             .map(|(place, weight)| format!("`{}` ({})", crate::start::shown(place), text(weight)))
             .collect();
-        let at_least = if self.is_enough() { "at least " } else { "" };
         let (limit, bound) = match by_bytes {
             true => ("workspace_bytes", size(exceeded.value)),
             false => ("workspace_files", format!("{} files", grouped(exceeded.value))),
         };
         let otherwise = if by_bytes { ", or raise `workspace_bytes`" } else { "" };
         let message = format!(
-            "the directory has {at_least}{}, and `{limit}` allows {bound}; the largest in it: {}. \
-             Leave out what is not needed with a `.gitignore` in it{otherwise}",
+            "{what}{}, and `{limit}` allows {bound}; the largest in it: {}. {advice}{otherwise}",
             text(&self.whole),
             named.join(", "),
         );

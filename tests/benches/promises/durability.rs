@@ -76,6 +76,7 @@ impl Inside {
             blobs: Some(Arc::clone(&blobs)),
             allowed: Arc::default(),
             bases: None,
+            git: None,
             reserve_bytes: 0,
         });
         let engine = Arc::new(engine.expect("an engine can be started"));

@@ -51,6 +51,7 @@ impl Inside {
             blobs: Some(blobs.clone()),
             allowed: Arc::default(),
             bases: None,
+            git: None,
             reserve_bytes: 0,
         });
         let engine = engine.expect("an engine can be started");

@@ -47,6 +47,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             compiled: compiled.clone(),
             workspaces: data.path().join("runs"),
             bases: None,
+            git: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,

@@ -32,6 +32,7 @@ impl Parts {
             compiled: settings.data.compiled(),
             workspaces: settings.data.workspaces(),
             bases: Some(settings.data.bases()),
+            git: Some(settings.data.git()),
             reserve_bytes: RESERVE_BYTES,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),

@@ -5,6 +5,7 @@
 //! happen on threads that may block, and end when nobody waits for them any more.
 
 mod pipe;
+mod repository;
 mod source;
 
 use std::io::{BufWriter, ErrorKind};
@@ -12,9 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use errand_core::{
-    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Placed, Placing, Staged,
-    StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
+    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Missing, Placed, Placing,
+    Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
 };
+use errand_workspace::git::Git;
 use errand_workspace::{
     AllowedDirs, Base, Bases, Bounds, LinksOut, Quota, Scan, StartError, StopFlag, Workspace,
     Workspaces, check_archive, unpack,
@@ -25,6 +27,7 @@ use tokio::sync::Semaphore;
 
 use crate::ended::{DISK_FULL, Ended};
 use crate::keep::Destination;
+pub(crate) use repository::Registered;
 use source::BlobReader;
 
 /// Directories that are looked through at a time for submissions: each holds a thread and the disk.
@@ -40,6 +43,7 @@ pub(crate) struct Starts {
     blobs: Destination,
     workspaces: Arc<Workspaces>,
     bases: Option<Arc<Bases>>,
+    git: Option<Git>,
     looks: Semaphore,
 }
 
@@ -50,6 +54,8 @@ pub(crate) struct Made {
     /// What it shares files with.
     pub(crate) base: Option<Arc<Base>>,
     pub(crate) placed: Placed,
+    /// What a repository knows of it.
+    pub(crate) registered: Option<Registered>,
 }
 
 impl Starts {
@@ -58,8 +64,9 @@ impl Starts {
         blobs: Destination,
         workspaces: Arc<Workspaces>,
         bases: Option<Arc<Bases>>,
+        git: Option<Git>,
     ) -> Self {
-        Self { allowed, blobs, workspaces, bases, looks: Semaphore::new(MAX_LOOKS) }
+        Self { allowed, blobs, workspaces, bases, git, looks: Semaphore::new(MAX_LOOKS) }
     }
 
     /// Looks at a start before its task is queued.
@@ -67,31 +74,38 @@ impl Starts {
         &self,
         source: &WorkspaceSource,
         limits: &Limits,
-    ) -> Result<(), StartRefused> {
+    ) -> Result<WorkspaceSource, StartRefused> {
         let internal = |error: &dyn std::fmt::Display| StartRefused::Internal(error.to_string());
+        let refused = |error: StartError| match error {
+            StartError::DiskFull | StartError::Io(_) | StartError::Stopped => internal(&error),
+            error => StartRefused::Refused(error.to_string()),
+        };
         match source {
-            WorkspaceSource::Empty => Ok(()),
+            WorkspaceSource::Empty => {}
             WorkspaceSource::Dir { path } => {
                 let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
                 let found = self.scan(path, limits).await;
-                found.map(drop).map_err(|error| match error {
-                    StartError::DiskFull | StartError::Io(_) | StartError::Stopped => {
-                        internal(&error)
-                    }
-                    error => StartRefused::Refused(error.to_string()),
-                })
+                found.map_err(refused)?;
             }
             WorkspaceSource::Tar { blob } => {
                 let blobs = blobs(&self.blobs).map_err(|error| internal(&error))?;
                 let beginning = blobs.read(*blob, 0, LOOK_BYTES).await;
                 let beginning = beginning.map_err(|error| internal(&error))?;
                 let whole = beginning.len() < LOOK_BYTES;
-                check_archive(&beginning, whole).map_err(StartRefused::Refused)
+                check_archive(&beginning, whole).map_err(StartRefused::Refused)?;
             }
-            WorkspaceSource::Git { .. } | WorkspaceSource::Task { .. } => {
-                Err(StartRefused::Refused(NOT_YET.into()))
+            WorkspaceSource::Git { repo, reference, paths, .. } => {
+                let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
+                let looked = self.look_up(repo, reference, paths, limits).await;
+                let (repo, reference) = (repo.clone(), reference.clone());
+                let (commit, paths) = (Some(looked.map_err(refused)?), paths.clone());
+                return Ok(WorkspaceSource::Git { repo, reference, commit, paths });
+            }
+            WorkspaceSource::Task { .. } => {
+                return Err(StartRefused::Refused(NOT_YET.into()));
             }
         }
+        Ok(source.clone())
     }
 
     /// Makes the workspace of a task's run.
@@ -107,14 +121,16 @@ impl Starts {
                 (archive, LinksOut::Kept, Some(archive))
             }
             WorkspaceSource::Empty => return Err(internal("it starts empty".into())),
-            WorkspaceSource::Git { .. } | WorkspaceSource::Task { .. } => {
+            WorkspaceSource::Git { repo, commit, paths, .. } => {
+                let made = self.make_worktree(repo, commit.as_deref(), paths, task).await?;
+                return Ok(staged_as(made, None));
+            }
+            WorkspaceSource::Task { .. } => {
                 return Err(internal(format!("its workspace {NOT_YET}")));
             }
         };
         let made = self.make(archive, links_out, task).await?;
-        let placed = made.placed;
-        let workspace = Held(Arc::new(Mutex::new(Some(made))));
-        Ok(Staged { captured, placed, workspace })
+        Ok(staged_as(made, captured))
     }
 
     /// Captures a directory as an archive.
@@ -185,7 +201,15 @@ impl Starts {
                 let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
                 let quota = workspaces.quota(bounds.bytes, bounds.files);
                 match bases.place(&base, &workspace, &quota, &bounds) {
-                    Ok(placed) => return Ok(Made { workspace, quota, base: Some(base), placed }),
+                    Ok(placed) => {
+                        return Ok(Made {
+                            workspace,
+                            quota,
+                            base: Some(base),
+                            placed,
+                            registered: None,
+                        });
+                    }
                     // It was taken away meanwhile.
                     Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => {}
                     Err(error) => return Err(error),
@@ -195,7 +219,9 @@ impl Starts {
             let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
             let quota = workspaces.quota(bounds.bytes, bounds.files);
             unpack(archived, links_out, &workspace, &quota, &bounds)?;
-            let adopted = bases.map(|bases| bases.adopt(&workspace, archive, links_out, &bounds));
+            let adopted = bases.map(|bases| {
+                bases.adopt(&workspace, archive, links_out, Missing::default(), &bounds)
+            });
             let base = match adopted.transpose() {
                 Ok(base) => base,
                 Err(StartError::Stopped) => return Err(StartError::Stopped),
@@ -204,8 +230,8 @@ impl Starts {
                     None
                 }
             };
-            let placed = copied(&quota);
-            Ok(Made { workspace, quota, base, placed })
+            let placed = copied(&quota, Missing::default());
+            Ok(Made { workspace, quota, base, placed, registered: None })
         });
         let made = within(&task.limits, making).await;
         drop(stops);
@@ -229,9 +255,14 @@ pub(crate) fn name_of(task: TaskId) -> String {
     format!("{task}-{:016x}", rand::random::<u64>())
 }
 
-fn copied(quota: &Quota) -> Placed {
+fn staged_as(made: Made, captured: Option<Digest>) -> Staged {
+    let placed = made.placed.clone();
+    Staged { captured, placed, workspace: Held(Arc::new(Mutex::new(Some(made)))) }
+}
+
+fn copied(quota: &Quota, missing: Missing) -> Placed {
     let (files, copied_bytes) = (quota.files(), quota.bytes());
-    Placed { method: Placing::Copied, files, shared_bytes: 0, copied_bytes }
+    Placed { method: Placing::Copied, files, shared_bytes: 0, copied_bytes, missing }
 }
 
 #[expect(
@@ -263,8 +294,8 @@ pub(crate) fn copy(
     };
     match made() {
         Ok(workspace) => {
-            let placed = copied(&quota);
-            Ok(Made { workspace, quota, base: None, placed })
+            let placed = copied(&quota, Missing::default());
+            Ok(Made { workspace, quota, base: None, placed, registered: None })
         }
         Err(error) => Err(failure(error, "the workspace can't be made: ")),
     }

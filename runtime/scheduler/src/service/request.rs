@@ -78,11 +78,21 @@ pub struct WorkspaceRequest {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Vec<String>>,
 }
 
 impl Default for WorkspaceRequest {
     fn default() -> Self {
-        Self { from: "empty".into(), path: None, blob: None, repo: None, reference: None, id: None }
+        Self {
+            from: "empty".into(),
+            path: None,
+            blob: None,
+            repo: None,
+            reference: None,
+            id: None,
+            paths: None,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Service, ServiceError, TaskRequest, WorkspaceRequest};
 
 /// What was found out about the starts of a batch: most of its tasks start from the same.
 #[derive(Default)]
-pub(super) struct Starts(HashMap<String, Option<String>>);
+pub(super) struct Starts(HashMap<String, Result<WorkspaceSource, String>>);
 
 impl Service {
     /// Checks what a workspace is to start from. Where a finding is in the way, what is returned is
@@ -34,33 +34,36 @@ impl Service {
             found.fault(pointer, message);
             return Ok(source);
         }
-        if let Some(message) = self.look_at(&source, &request.limits, starts).await? {
-            found.fault(pointer, message);
+        match self.look_at(&source, &request.limits, starts).await? {
+            Ok(source) => Ok(source),
+            Err(message) => {
+                found.fault(pointer, message);
+                Ok(source)
+            }
         }
-        Ok(source)
     }
 
-    /// Says what is wrong with a start, if something is seen to be.
+    /// Says what a task starts from for ever, or what is seen to be wrong with it.
     async fn look_at(
         &self,
         source: &WorkspaceSource,
         limits: &Limits,
         starts: &mut Starts,
-    ) -> Result<Option<String>, ServiceError> {
+    ) -> Result<Result<WorkspaceSource, String>, ServiceError> {
         if *source == WorkspaceSource::Empty {
-            return Ok(None);
+            return Ok(Ok(WorkspaceSource::Empty));
         }
         let key = format!("{} {source:?}", limits.workspace_bytes);
         if let Some(known) = starts.0.get(&key) {
             return Ok(known.clone());
         }
-        let wrong = match self.0.parts.runner.check_start(source, limits).await {
-            Ok(()) => None,
-            Err(StartRefused::Refused(message)) => Some(message),
+        let looked = match self.0.parts.runner.check_start(source, limits).await {
+            Ok(source) => Ok(source),
+            Err(StartRefused::Refused(message)) => Err(message),
             Err(error @ StartRefused::Internal(_)) => return Err(ServiceError::internal(error)),
         };
-        starts.0.insert(key, wrong.clone());
-        Ok(wrong)
+        starts.0.insert(key, looked.clone());
+        Ok(looked)
     }
 }
 
@@ -74,7 +77,8 @@ fn read(
         "empty" => &[],
         "dir" => &["path"],
         "tar" => &["blob"],
-        "git" | "task" => {
+        "git" => &["repo", "ref", "paths"],
+        "task" => {
             found.unsupported(format!("a workspace from `{from}`"));
             return None;
         }
@@ -89,6 +93,7 @@ fn read(
         ("repo", &workspace.repo),
         ("ref", &workspace.reference),
         ("id", &workspace.id),
+        ("paths", &workspace.paths.as_ref().map(|_| String::new())),
     ] {
         if given.is_some() && !known.contains(&name) {
             let message = match from {
@@ -117,6 +122,16 @@ fn read(
                 None
             }
         },
+        "git" => {
+            for (field, given) in [("repo", &workspace.repo), ("ref", &workspace.reference)] {
+                if given.is_none() {
+                    found.fault(&format!("/workspace/{field}"), "is missing");
+                }
+            }
+            let (repo, reference) = (workspace.repo.clone()?, workspace.reference.clone()?);
+            let (commit, paths) = (None, workspace.paths.clone().unwrap_or_default());
+            Some((WorkspaceSource::Git { repo, reference, commit, paths }, "/workspace"))
+        }
         _ => Some((WorkspaceSource::Empty, "/workspace")),
     }
 }

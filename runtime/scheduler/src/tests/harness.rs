@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Limits, Outcome, Placed,
-    Placing, RunHost, Runner, Signature, Staged, StartRefused, Status, Store, Submitted, Task,
-    TaskId, UnixMillis, WorkerId, WorkspaceSource,
+    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Limits, Missing, Outcome,
+    Placed, Placing, RunHost, Runner, Signature, Staged, StartRefused, Status, Store, Submitted,
+    Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -166,11 +166,11 @@ impl Runner for Scripted {
         &'a self,
         source: &'a WorkspaceSource,
         _: &'a Limits,
-    ) -> BoxFuture<'a, Result<(), StartRefused>> {
+    ) -> BoxFuture<'a, Result<WorkspaceSource, StartRefused>> {
         let refused = matches!(source, WorkspaceSource::Dir { path } if path != "/listed");
         let checked = match refused {
             true => Err(StartRefused::Refused("is not listed".into())),
-            false => Ok(()),
+            false => Ok(source.clone()),
         };
         Box::pin(std::future::ready(checked))
     }
@@ -182,8 +182,13 @@ impl Runner for Scripted {
                 Some(captured) => captured,
                 None => capture().await?,
             };
-            let placed =
-                Placed { method: Placing::Copied, files: 0, shared_bytes: 0, copied_bytes: 0 };
+            let placed = Placed {
+                method: Placing::Copied,
+                files: 0,
+                shared_bytes: 0,
+                copied_bytes: 0,
+                missing: Missing::default(),
+            };
             let workspace = Held(Arc::new(captured));
             Ok(Staged { captured: Some(captured), placed, workspace })
         })

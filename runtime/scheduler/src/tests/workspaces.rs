@@ -115,16 +115,16 @@ async fn a_directory_is_captured_once_whatever_runs_again() {
     let id = h.submit_request(request).await;
     h.clock.running(1, h.completed(id)).await;
     h.clock.running(100, worker.stop()).await;
-    let first = Some(Digest::of(&0_u32.to_le_bytes()));
+    let first = Digest::of(&0_u32.to_le_bytes());
     let mut all = Vec::new();
     while let Ok(start) = starts.try_recv() {
         all.push(start);
     }
-    assert_eq!(all, [first.unwrap(); 3]);
+    assert_eq!(all, [first; 3]);
     assert_eq!(captures.load(Ordering::SeqCst), 1);
     let event = h.event(id, "started", 0).await;
-    assert!(matches!(event.body, EventBody::Started { workspace, .. } if workspace == first));
-    assert_eq!(h.task(id).await.captured, first);
+    assert!(matches!(event.body, EventBody::Started { workspace: Some(is), .. } if is == first));
+    assert_eq!(h.task(id).await.captured, Some(first));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

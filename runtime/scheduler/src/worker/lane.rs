@@ -97,7 +97,7 @@ async fn run_one(
             worker: worker.config.worker.clone(),
             engine: worker.engine.clone(),
             workspace: staged.as_ref().ok().and_then(|staged| staged.as_ref()?.captured),
-            placed: staged.as_ref().ok().and_then(|staged| Some(staged.as_ref()?.placed)),
+            placed: staged.as_ref().ok().and_then(|staged| Some(staged.as_ref()?.placed.clone())),
         };
         let how = if worker.must_be_on_record(&task) {
             Start::Durable

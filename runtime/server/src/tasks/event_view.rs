@@ -117,7 +117,7 @@ enum Body<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         workspace: Option<errand_core::Digest>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        placed: Option<errand_core::Placed>,
+        placed: Option<&'a errand_core::Placed>,
     },
     Log(&'a LogLine),
     // The guest's own kind: the event's is `emitted`.
@@ -195,7 +195,7 @@ impl<'a> From<&'a EventBody> for Body<'a> {
         match body {
             E::Submitted(submission) => Self::Submitted(submission),
             E::Started { run, worker, engine, workspace, placed } => {
-                let (workspace, placed) = (*workspace, *placed);
+                let (workspace, placed) = (*workspace, placed.as_ref());
                 Self::Started { run: *run, worker, engine, workspace, placed }
             }
             E::Log(line) => Self::Log(line),

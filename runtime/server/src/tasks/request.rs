@@ -60,7 +60,7 @@ pub(crate) struct TaskRequestBody {
     notify: Vec<NotifyBody>,
 }
 
-/// What a workspace starts from. `git` and `task` are not supported yet.
+/// What a workspace starts from. `task` is not supported yet.
 #[derive(ToSchema)]
 #[schema(as = Workspace)]
 #[serde(deny_unknown_fields)]
@@ -76,16 +76,19 @@ pub(crate) struct WorkspaceBody {
     /// With `tar`: the digest of an archive that was uploaded to the namespace, plain or with gzip.
     #[schema(required = false)]
     blob: Option<String>,
-    /// With `git`: a repository under a root that the operator listed.
+    /// With `git`: a repository of the server's machine under a directory that the operator listed.
     #[schema(required = false)]
     repo: Option<String>,
-    /// With `git`: what to check out.
+    /// With `git`: a branch, tag or commit; its commit is found when the task is submitted.
     #[serde(rename = "ref")]
     #[schema(required = false)]
     reference: Option<String>,
     /// With `task`: whose workspace to fork.
     #[schema(required = false)]
     id: Option<String>,
+    /// With `git`: the directories and files of it that are wanted; all without it.
+    #[schema(required = false)]
+    paths: Option<Vec<String>>,
 }
 
 /// Where a workspace comes from.

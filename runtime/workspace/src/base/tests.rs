@@ -23,7 +23,10 @@ impl Place {
         let bounds = Bounds::of_bytes(1 << 20);
         let quota = Quota::new(bounds.bytes, bounds.files);
         unpack(archive, LinksOut::Refused, &workspace, &quota, &bounds).unwrap();
-        let base = self.bases.adopt(&workspace, digest, LinksOut::Refused, &bounds).unwrap();
+        let base = self
+            .bases
+            .adopt(&workspace, digest, LinksOut::Refused, Missing::default(), &bounds)
+            .unwrap();
         (workspace, base)
     }
 
@@ -77,7 +80,10 @@ fn each_content_lies_there_once_and_workspaces_share_it() {
     assert_eq!(place.contents(), 3, "`one`, `one` that is executable, and nothing");
     let (second, placed, quota) = place.placed(&base, "second");
     let method = Placing::Shared;
-    assert_eq!(placed, Placed { method, files: 6, shared_bytes: 9, copied_bytes: 0 });
+    assert_eq!(
+        placed,
+        Placed { method, files: 6, shared_bytes: 9, copied_bytes: 0, missing: Missing::default() }
+    );
     assert_eq!((quota.bytes(), quota.files()), (9, 6));
     for path in ["d/a", "d-e", "d/run", "z", "link"] {
         let [a, b] = [&first, &second].map(|workspace| place.path(workspace, path));

@@ -26,7 +26,7 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 use crate::clock::VirtualClock;
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
-use crate::start::Made;
+use crate::start::{Made, Registered};
 use crate::state::RunState;
 
 use faces::Faces;
@@ -63,6 +63,8 @@ pub(crate) struct Files {
     workspace: Option<Workspace>,
     /// Whether it has files that other workspaces have too.
     shares: bool,
+    /// What the repository that it is of knows of it.
+    _registered: Option<Registered>,
     quota: Quota,
     fuel: FuelGauge,
     /// Handles that the guest holds on files, by the number of their descriptor.
@@ -84,9 +86,10 @@ impl Files {
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
         let Start { name, made, seeds } = start;
-        let mut shares = false;
+        let (mut shares, mut registered) = (false, None);
         let (workspace, quota) = match made {
-            Some(Made { workspace, quota, base, .. }) => {
+            Some(Made { workspace, quota, base, registered: known, .. }) => {
+                registered = known;
                 shares = base.is_some();
                 (Some(workspace), quota)
             }
@@ -104,6 +107,7 @@ impl Files {
             seeds,
             workspace,
             shares,
+            _registered: registered,
             quota,
             faces: Faces::new(clock, fuel.clone()),
             fuel,

@@ -68,6 +68,7 @@ impl Workbench {
             compiled: data.compiled(),
             workspaces: data.path().join("runs"),
             bases: None,
+            git: None,
             reserve_bytes: 0,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
