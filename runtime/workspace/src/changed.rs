@@ -57,15 +57,19 @@ impl Changed {
         apply(&self.changes, &contents, &source.0, false)
     }
 
-    /// Where each content lies: in the directory, or in the workspace.
+    /// Where each content lies: in the workspace, or else in the directory.
     fn paths(&self) -> HashMap<Digest, (Side, &str)> {
         let mut paths = HashMap::new();
-        for Change { path, before, after } in &self.changes {
-            for (side, node) in [(Side::Before, before), (Side::After, after)] {
-                if let Some(Node::File { blake3, .. }) = node {
-                    paths.insert(*blake3, (side, path.as_str()));
-                }
+        let mut add = |side, path, node: Option<&Node>| {
+            if let Some(Node::File { blake3, .. }) = node {
+                paths.entry(*blake3).or_insert((side, path));
             }
+        };
+        for Change { path, after, .. } in &self.changes {
+            add(Side::After, path.as_str(), after.as_ref());
+        }
+        for Change { path, before, .. } in &self.changes {
+            add(Side::Before, path.as_str(), before.as_ref());
         }
         paths
     }
@@ -112,7 +116,8 @@ mod tests {
             let root = tempfile::tempdir().unwrap();
             let path = |path: &str| root.path().join(path);
             std::fs::create_dir_all(path("source/d")).unwrap();
-            for (name, text) in [("a", "one\n"), ("d/b", "two\n"), ("same", "one\n")] {
+            for (name, text) in [("a", "one\n"), ("d/b", "two\n"), ("same", "one\n"), ("z", "z\n")]
+            {
                 std::fs::write(path("source").join(name), text).unwrap();
             }
             let workspaces = Workspaces::open(&path("workspaces")).unwrap();
@@ -124,6 +129,7 @@ mod tests {
             std::fs::write(path("workspaces/w/a"), "ONE\n").unwrap();
             std::fs::remove_file(path("workspaces/w/d/b")).unwrap();
             std::fs::write(path("workspaces/w/new"), "two\n").unwrap();
+            std::fs::rename(path("workspaces/w/z"), path("workspaces/w/Z")).unwrap();
             Self { changed: Changed::since(&start, workspace).unwrap(), root }
         }
 
@@ -144,10 +150,11 @@ mod tests {
         let diff = String::from_utf8(diff).unwrap();
         assert!(diff.contains("-one\n+ONE\n") && diff.contains("rename to new"), "{diff}");
         let applied = copied.changed.apply(&copied.source()).unwrap();
-        assert_eq!((applied.added, applied.modified, applied.deleted), (1, 1, 1));
-        let texts = ["a", "d/b", "new", "same"].map(|path| copied.text(path));
-        let [one, two, same] = ["ONE\n", "two\n", "one\n"].map(|text| Some(text.to_owned()));
-        assert_eq!(texts, [one, None, two, same]);
+        assert_eq!((applied.added, applied.modified, applied.deleted), (2, 1, 2));
+        let texts = ["a", "d/b", "new", "same", "Z", "z"].map(|path| copied.text(path));
+        let [one, two, same, z] =
+            ["ONE\n", "two\n", "one\n", "z\n"].map(|text| Some(text.to_owned()));
+        assert_eq!(texts, [one, None, two, same, z, None]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod processes;
 mod report;
 mod scale;
 mod throughput;
+mod workspaces;
 
 use std::path::Path;
 
@@ -45,7 +46,7 @@ fn main() {
     }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
-    let measurements: [(&str, Measurement); 11] = [
+    let measurements: [(&str, Measurement); 12] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("tasks", throughput::noop_tasks),
@@ -56,6 +57,7 @@ fn main() {
         ("journal", durability::journaled_calls),
         ("resume", durability::cold_resume),
         ("restart", durability::restart),
+        ("workspaces", workspaces::workspaces),
         ("million", scale::a_million_tasks),
     ];
     let mut report = Report::default();

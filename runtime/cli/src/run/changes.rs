@@ -44,7 +44,12 @@ pub(super) fn conclude(
             let errand_workspace::Applied { added, modified, deleted } = applied;
             output::note(match added + modified + deleted {
                 0 => "nothing was changed".to_owned(),
-                _ => format!("{added} added, {modified} modified, {deleted} deleted"),
+                _ => [(added, "added"), (modified, "modified"), (deleted, "deleted")]
+                    .into_iter()
+                    .filter(|(count, _)| *count > 0)
+                    .map(|(count, what)| format!("{count} {what}"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             });
             Ok(code)
         }
