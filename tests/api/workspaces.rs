@@ -294,7 +294,9 @@ open('d2', 'a').write('!')
 assert text('d') == 'same!' and os.path.samefile('d', 'd2') and text('e') == 'same'
 os.utime('e', (1, 2))
 assert os.stat('e').st_mtime == 2 and text('e') == 'same'
+os.utime('sub/t', (3, 4)); number = ino('sub/t')
 os.rename('sub', 'moved'); os.rename('e', 'moved/e')
+assert (os.stat('moved/t').st_mtime, ino('moved/t')) == (4, number)
 assert text('moved/e') == 'same' and os.stat('moved/e').st_mtime == 2
 with open('moved/t', 'r+') as file: file.truncate(2)
 assert text('moved/t') == 'sa'

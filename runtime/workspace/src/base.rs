@@ -18,13 +18,13 @@ use cap_fs_ext::DirExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, Permissions, PermissionsExt};
 use errand_core::{Digest, Entry, Manifest, Missing, Node, Placed, Placing};
-use rustix::fs::{AtFlags, Mode};
+use rustix::fs::{AtFlags, Mode, statat};
 use serde::{Deserialize, Serialize};
 
 use crate::place::{does_not_fit, too_large};
 use crate::root::{Workspace, remove};
 use crate::scan::open_file;
-use crate::{Bounds, Exceeded, LinksOut, Quota, StartError};
+use crate::{Bounds, Exceeded, LinksOut, Look, Quota, StartError};
 
 /// Bases that are kept; the one that was not used for the longest goes first.
 const MOST_BASES: usize = 16;
@@ -53,7 +53,6 @@ pub struct Bases {
 pub struct Base {
     /// Directories first, then what lies in the same directory together.
     entries: Vec<Shared>,
-    manifest: Manifest,
     bytes: u64,
     missing: Missing,
 }
@@ -88,13 +87,17 @@ impl Base {
     fn new(Set { mut entries, missing }: Set) -> Self {
         entries.sort_by(|a, b| a.rank().cmp(&b.rank()));
         let bytes = entries.iter().map(|shared| size(&shared.entry.node)).sum();
-        let manifest = Manifest::new(entries.iter().map(|shared| shared.entry.clone()).collect());
-        Self { entries, manifest, bytes, missing }
+        Self { entries, bytes, missing }
+    }
+
+    /// Returns the bytes of all files, each name by itself.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Returns what is in it.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    pub fn manifest(&self) -> Manifest {
+        Manifest::new(self.entries.iter().map(|shared| shared.entry.clone()).collect())
     }
 
     /// Returns which inode has which content.
@@ -359,6 +362,17 @@ impl Bases {
 }
 
 impl Workspace {
+    /// Takes a shared file for what it is in this workspace: one by itself, known by its directory and
+    /// its name there. The path must be resolved.
+    ///
+    /// # Errors
+    /// When there is no such directory.
+    pub fn alone(&self, shared: Look, path: &str) -> io::Result<Look> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let parent = statat(&self.dir, parent, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(shared.alone(parent.st_ino, name))
+    }
+
     /// Says where something that is open lies in the workspace, all links followed.
     ///
     /// # Errors
@@ -380,17 +394,19 @@ impl Workspace {
     pub fn copy_up(&self, path: &str, with_content: bool) -> io::Result<()> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let dir = open_dir(&self.dir, parent)?;
-        let (mut from, metadata) = open_file(&dir, name)?;
+        let (from, metadata) = open_file(&dir, name)?;
+        // As the standard library's: only between those it has the system copy, which may share blocks.
+        let mut from = from.into_std();
         let aside = format!("{}.copy", self.name);
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
-        let mut copy = self.parent.open_with(&aside, &options)?;
+        let mut copy = self.parent.open_with(&aside, &options)?.into_std();
         let mut copied = || {
             if with_content {
                 io::copy(&mut from, &mut copy)?;
             }
             let mode = if metadata.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-            copy.set_permissions(Permissions::from_mode(mode))?;
+            rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode))?;
             self.parent.rename(&aside, &dir, name)
         };
         let copied = copied();

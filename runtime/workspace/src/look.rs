@@ -9,7 +9,7 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 
 use crate::FileId;
 
-/// The device of files that are known by their paths; no file system has this number.
+/// The device of files that are known by their names; no file system has this number.
 const SHARED: u64 = u64::MAX;
 
 /// Opens what a path names, only to say where it is. It is resolved under the directory.
@@ -56,10 +56,9 @@ impl Look {
         Ok(Self::of_metadata(&Metadata::from_file(file)?))
     }
 
-    /// Takes what is shared for what it is in this workspace: one file by itself, known by its path.
-    #[must_use]
-    pub fn alone(self, path: &str) -> Self {
-        let digest = errand_core::Digest::of(path.as_bytes());
+    /// Takes what is shared for one file by itself, known by its directory and its name there.
+    pub(crate) fn alone(self, directory: u64, name: &str) -> Self {
+        let digest = errand_core::Digest::of(format!("{directory}/{name}").as_bytes());
         let inode = u64::from_le_bytes(*digest.as_bytes().first_chunk().unwrap_or(&[0; 8]));
         Self { file: FileId { device: SHARED, inode }, links: 1, ..self }
     }

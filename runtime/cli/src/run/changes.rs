@@ -43,7 +43,8 @@ pub(super) fn conclude(
         Ok(applied) => {
             let errand_workspace::Applied { added, modified, deleted } = applied;
             output::note(match added + modified + deleted {
-                0 => "nothing was changed".to_owned(),
+                0 if changed.changes().is_empty() => "nothing was changed".to_owned(),
+                0 => "directories alone were changed".to_owned(),
                 _ => [(added, "added"), (modified, "modified"), (deleted, "deleted")]
                     .into_iter()
                     .filter(|(count, _)| *count > 0)
@@ -72,7 +73,7 @@ fn refused(error: &ApplyError, directory: &Path) -> i32 {
         error => format!("bring the changes to `{directory}`: {error}"),
     };
     let told = output::for_stderr(&told).into_owned();
-    CommandError::refused(told).hint("run it again").print();
+    CommandError::refused(told).hint("look at what is there now, then run it again").print();
     i32::from(OUR_SIDE)
 }
 

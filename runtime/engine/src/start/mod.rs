@@ -18,8 +18,8 @@ use errand_core::{
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
-    AllowedDirs, Base, Bases, Bounds, LinksOut, Quota, Scan, StartError, StopFlag, Workspace,
-    Workspaces, check_archive, unpack,
+    AllowedDirs, Base, Bases, Bounds, LinksOut, Quota, Refused, Scan, StartError, StopFlag,
+    Workspace, Workspaces, check_archive, unpack,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -230,6 +230,7 @@ impl Starts {
                     None
                 }
             };
+            count_names(&quota, base.as_deref())?;
             let placed = copied(&quota, Missing::default());
             Ok(Made { workspace, quota, base, placed, registered: None })
         });
@@ -253,6 +254,18 @@ pub(crate) fn staged(job: &Job) -> Result<Option<Made>, Failure> {
 /// Names the directory of a run of its own.
 pub(crate) fn name_of(task: TaskId) -> String {
     format!("{task}-{:016x}", rand::random::<u64>())
+}
+
+/// Counts names of one file each by itself, as they are from now on, and as the next run counts them.
+fn count_names(quota: &Quota, base: Option<&Base>) -> Result<(), StartError> {
+    let Some(base) = base else { return Ok(()) };
+    quota.resize(quota.bytes(), base.bytes()).map_err(|refused| match refused {
+        Refused::Exceeded(exceeded) => StartError::TooLarge {
+            exceeded,
+            message: format!("each name of its files counted by itself, {exceeded}"),
+        },
+        Refused::DiskFull => StartError::DiskFull,
+    })
 }
 
 fn staged_as(made: Made, captured: Option<Digest>) -> Staged {

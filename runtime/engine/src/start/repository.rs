@@ -73,7 +73,9 @@ impl Starts {
             .ok_or_else(|| internal("the task's commit was never looked up".into()))?;
         let prefix = format!("the repository `{repo}`: ");
         let sparse = SparsePaths::new(paths).map_err(|error| failure(error, &prefix))?;
-        let key = Digest::of(format!("git {commit} {}", sparse.paths().join("\0")).as_bytes());
+        // Of this repository: another one's objects may lie under names that are not theirs.
+        let key = format!("git\0{repo}\0{commit}\0{}", sparse.paths().join("\0"));
+        let key = Digest::of(key.as_bytes());
         let (git, allowed) = (self.git.clone(), self.allowed.clone());
         let (workspaces, bases) = (self.workspaces.clone(), self.bases.clone());
         let (repo, name, id) = (repo.to_owned(), name_of(task.id), task.id);

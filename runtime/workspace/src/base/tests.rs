@@ -130,8 +130,8 @@ fn what_lies_there_in_the_end_is_told_without_reading_what_is_shared() {
     let place = Place::new();
     let (first, base) = place.adopted(&sample());
     let stop = crate::StopFlag::default();
-    assert_eq!(&first.manifest(Some(&base), &stop).unwrap(), base.manifest());
-    assert_eq!(&first.manifest(None, &stop).unwrap(), base.manifest(), "the same when it is read");
+    assert_eq!(first.manifest(Some(&base), &stop).unwrap(), base.manifest());
+    assert_eq!(first.manifest(None, &stop).unwrap(), base.manifest(), "the same when it is read");
     let (workspace, ..) = place.placed(&base, "w");
     std::fs::rename(place.path(&workspace, "d/run"), place.path(&workspace, "ran")).unwrap();
     workspace.copy_up("z", false).unwrap();
@@ -188,7 +188,7 @@ fn bases_outlive_the_process_and_not_the_boot() {
     drop(place.adopted(&archive));
     let known = || {
         let bases = Bases::open(&place.root.path().join("bases")).unwrap();
-        bases.get(Digest::of(&archive), LinksOut::Refused).map(|base| base.manifest().clone())
+        bases.get(Digest::of(&archive), LinksOut::Refused).map(|base| base.manifest())
     };
     assert_eq!(known().unwrap().entries().len(), 6);
     std::fs::write(place.root.path().join("bases").join(BOOT), "another").unwrap();

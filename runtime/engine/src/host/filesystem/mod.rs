@@ -203,7 +203,9 @@ impl View<'_> {
         if !look.shared {
             return Ok(look);
         }
-        Ok(look.alone(&self.path_of(&locate(&dir.dir, path, follow)?)?))
+        let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
+        let path = workspace.path_of(&locate(&dir.dir, path, follow)?)?;
+        Ok(workspace.alone(look, &path)?)
     }
 
     /// Looks at what is open.
@@ -216,14 +218,10 @@ impl View<'_> {
         if !look.shared {
             return Ok(look);
         }
-        // One that was opened and then replaced has no path any more.
-        let path = self.path_of(file).unwrap_or_default();
-        Ok(look.alone(&path))
-    }
-
-    fn path_of(&self, file: &std::fs::File) -> FsResult<String> {
         let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
-        Ok(workspace.path_of(file)?)
+        let alone = workspace.path_of(file).and_then(|path| workspace.alone(look, &path));
+        // What has no name any more, nor the directory that it was in, is only this.
+        Ok(alone.unwrap_or(look))
     }
 
     /// Gives the workspace a file of its own where a path names one that it shares, before it is changed.
@@ -244,10 +242,10 @@ impl View<'_> {
         let Descriptor::Dir(at) = self.table.get(dir)? else {
             return Err(types::ErrorCode::NotDirectory.into());
         };
-        let path_in = self.path_of(&locate(&at.dir, path, follow)?)?;
         let Some(workspace) = self.files.workspace() else { return Ok(()) };
+        let path_in = workspace.path_of(&locate(&at.dir, path, follow)?)?;
+        // Not charged: each file is copied once at most, and another run may find it copied.
         let bytes = if with_content { shared.size_bytes } else { 0 };
-        self.files.fuel.charge_bytes(bytes).map_err(trap)?;
         self.files.quota.check_room(bytes).map_err(|refused| trap(refused.into()))?;
         workspace.copy_up(&path_in, with_content)?;
         if !with_content {
