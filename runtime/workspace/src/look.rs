@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt};
+use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt, OpenOptions};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
 
 use crate::FileId;
@@ -20,7 +20,23 @@ pub fn locate(dir: &File, path: &str, follow: bool) -> io::Result<File> {
     let mut flags = OFlags::PATH | OFlags::CLOEXEC;
     flags.set(OFlags::NOFOLLOW, !follow);
     let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    Ok(openat2(dir, path, flags, Mode::empty(), beneath)?.into())
+    match openat2(dir, path, flags, Mode::empty(), beneath) {
+        Ok(file) => Ok(file.into()),
+        // Some sandboxes and old kernels don't have the call.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
+            let mut options = OpenOptions::new();
+            cap_primitives::fs::open(
+                dir,
+                Path::new(path),
+                options.read(true)._cap_fs_ext_follow(following(follow)),
+            )
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn following(follow: bool) -> FollowSymlinks {
+    if follow { FollowSymlinks::Yes } else { FollowSymlinks::No }
 }
 
 /// What is known of something without reading it.
@@ -44,8 +60,8 @@ impl Look {
     /// # Errors
     /// When it names nothing, or leads out.
     pub fn at(dir: &File, path: &str, follow: bool) -> io::Result<Self> {
-        let follow = if follow { FollowSymlinks::Yes } else { FollowSymlinks::No };
-        Ok(Self::of_metadata(&cap_primitives::fs::stat(dir, Path::new(path), follow)?))
+        let found = cap_primitives::fs::stat(dir, Path::new(path), following(follow));
+        Ok(Self::of_metadata(&found?))
     }
 
     /// Looks at what is open.
