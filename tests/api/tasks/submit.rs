@@ -168,7 +168,6 @@ fn an_input_is_checked_against_the_executors_schema_before_it_is_queued() {
 #[test]
 fn what_comes_later_is_called_unsupported() {
     let later = [
-        json!({"workspace": {"from": "git", "repo": "/srv", "ref": "main"}}),
         json!({"workspace": {"from": "task", "id": "01aaaaaaaaaaaaaaaaaaaaaaaa"}}),
         json!({"notify": [{"url": "https://example.org", "events": ["completed"]}]}),
     ];
