@@ -5,6 +5,7 @@ mod artifacts;
 mod blobs;
 mod events;
 mod executors;
+mod left;
 mod openapi;
 mod operations;
 mod tasks;

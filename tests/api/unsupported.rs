@@ -4,8 +4,6 @@ use crate::harness::{Client, shared};
 
 const LATER: &[(&str, &str)] = &[
     ("POST", "/v1/tasks/{id}/signals"),
-    ("GET", "/v1/tasks/{id}/diff"),
-    ("GET", "/v1/tasks/{id}/workspace"),
     ("GET", "/v1/approvals"),
     ("GET", "/v1/approvals?status=pending"),
     ("GET", "/v1/approvals/{id}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, Placed, Principal, Progress, Submission, TaskId, UnixMillis, WorkerId};
+use crate::{Digest, Left, Placed, Principal, Progress, Submission, TaskId, UnixMillis, WorkerId};
 
 /// One entry of a task's log. Numbered from 1 without holes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,11 +178,17 @@ pub enum EventBody {
     Completed {
         /// Its output.
         output: Arc<Value>,
+        /// What it left in its workspace; nothing where that is what its source gives.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<Box<Left>>,
     },
     /// The task failed for good.
     Failed {
         /// How.
         error: TaskError,
+        /// What it left in its workspace, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<Box<Left>>,
     },
     /// The task was stopped.
     Cancelled {

@@ -15,6 +15,7 @@ mod manifest;
 mod retention;
 mod runner;
 mod signature;
+mod snapshot;
 mod store;
 mod submission;
 mod task;
@@ -41,10 +42,11 @@ pub use limits::{Bound, Limits, Retry};
 pub use manifest::{Change, Entry, Manifest, Missing, Node, Placed, Placing};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
-    AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, RunHost, Runner, Seed, Staged,
-    StartRefused, Stopped,
+    AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, Ran, RunHost, Runner, Seed,
+    Staged, StartRefused, Stopped, Unreadable,
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
+pub use snapshot::{ChangeCounts, Content, Left, LeftBy, Origin, Snapshot, SnapshotRef, combined};
 pub use store::{
     Append, AttemptStart, Claim, Claimed, Claims, Doc, DocKind, Due, Epoch, Guard, HeldLease,
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,

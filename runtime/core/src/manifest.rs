@@ -112,6 +112,28 @@ impl Manifest {
         Some(&self.entries[at].node)
     }
 
+    /// Returns what changes make of it.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Self {
+        let mut changes = changes.iter().peekable();
+        let mut entries = Vec::with_capacity(self.entries.len());
+        let put = |entries: &mut Vec<Entry>, change: &Change| {
+            let node = change.after.clone();
+            entries.extend(node.map(|node| Entry { path: change.path.clone(), node }));
+        };
+        for entry in &self.entries {
+            while let Some(change) = changes.next_if(|change| change.path < entry.path) {
+                put(&mut entries, change);
+            }
+            match changes.next_if(|change| change.path == entry.path) {
+                Some(change) => put(&mut entries, change),
+                None => entries.push(entry.clone()),
+            }
+        }
+        changes.for_each(|change| put(&mut entries, change));
+        Self { entries }
+    }
+
     /// Returns what is otherwise in a later one, sorted by path.
     pub fn changes(&self, later: &Self) -> Vec<Change> {
         let (mut before, mut after) = (self.entries.iter(), later.entries.iter());
@@ -214,6 +236,7 @@ mod tests {
                 }
             }
             prop_assert_eq!(applied, end);
+            prop_assert_eq!(from.with(&from.changes(&to)), to);
         }
     }
 }

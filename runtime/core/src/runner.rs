@@ -1,6 +1,7 @@
 //! The trait behind which executors run, and what a run and its host say to each other.
 
 use std::any::Any;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,8 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Level, Limits, Namespace, Placed,
-    Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits, Namespace,
+    Placed, Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait, WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -64,7 +65,35 @@ pub trait Runner: Send + Sync {
     }
 
     /// Performs one run of a task. Dropping the future stops the guest.
-    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome>;
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran>;
+
+    /// Writes what a task that has ended changed in its workspace, as a patch that git applies.
+    ///
+    /// # Errors
+    /// When something of it can't be read, or `out` can't be written.
+    fn write_diff<'a>(
+        &'a self,
+        task: &'a Task,
+        out: Box<dyn Write + Send>,
+    ) -> BoxFuture<'a, Result<(), Unreadable>> {
+        let _ = (task, out);
+        Box::pin(std::future::ready(Err(Unreadable::new("workspaces start empty here"))))
+    }
+
+    /// Writes what a task that has ended left in its workspace, as a tar archive: all of it, or what it
+    /// added or modified alone.
+    ///
+    /// # Errors
+    /// As [`Runner::write_diff`].
+    fn write_workspace<'a>(
+        &'a self,
+        task: &'a Task,
+        changed_alone: bool,
+        out: Box<dyn Write + Send>,
+    ) -> BoxFuture<'a, Result<(), Unreadable>> {
+        let _ = (task, changed_alone, out);
+        Box::pin(std::future::ready(Err(Unreadable::new("workspaces start empty here"))))
+    }
 
     /// Names the engine and its fuel costs: runs under the same text are comparable.
     fn compatibility(&self) -> &str;
@@ -242,6 +271,21 @@ impl Meter {
     }
 }
 
+/// How a run ended, and what it left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ran {
+    /// How.
+    pub outcome: Outcome,
+    /// What is in its workspace, where it came that far.
+    pub left: Option<Left>,
+}
+
+impl From<Outcome> for Ran {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, left: None }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -275,6 +319,18 @@ pub enum StartRefused {
     /// Something is wrong on this side.
     #[error("look at what the workspace starts from: {0}")]
     Internal(String),
+}
+
+/// Why what a task left can't be shown.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("read what the task left: {0}")]
+pub struct Unreadable(String);
+
+impl Unreadable {
+    /// Says what is in the way.
+    pub fn new(why: impl std::fmt::Display) -> Self {
+        Self(why.to_string())
+    }
 }
 
 /// Why an upload was not admitted.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ContextId, Digest, ExecutorRef, Limits, Namespace, Retry, TaskId};
+use crate::{ContextId, Digest, ExecutorRef, Limits, Namespace, Origin, Retry, TaskId};
 
 /// A checked request for a task, its executor pinned and all defaults filled in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -90,6 +90,9 @@ pub enum WorkspaceSource {
     Task {
         /// That task.
         id: TaskId,
+        /// What that was when this task was submitted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<Box<Origin>>,
     },
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, Digest, ExecutorRef, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId,
+    ContextId, Digest, ExecutorRef, Left, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId,
     UnixMillis, WaitingFor, WorkspaceSource,
 };
 
@@ -50,6 +50,9 @@ pub struct Task {
     /// The archive that its workspace's directory was captured in, at its first start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub captured: Option<Digest>,
+    /// What it left in its workspace, where it has ended. [`Task::left`] says whether that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Box<Left>>,
     /// Where it is in its life.
     pub status: Status,
     /// What it waits for, while `waiting`.

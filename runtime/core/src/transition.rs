@@ -44,6 +44,7 @@ impl Task {
             retry: submission.retry,
             artifacts: submission.artifacts.clone(),
             captured: None,
+            left: None,
             status: Status::Queued,
             waiting_for: None,
             attempt: 1,
@@ -185,15 +186,18 @@ impl Task {
                 self.first_attempt = self.attempt;
                 self.cancel_requested = false;
                 self.error = None;
+                self.left = None;
                 self.finished_at = None;
             }
-            E::Completed { output } => {
+            E::Completed { output, left } => {
                 self.end(Status::Completed, event);
                 self.output = Some(output.clone());
+                self.left = left.clone();
             }
-            E::Failed { error } => {
+            E::Failed { error, left } => {
                 self.end(Status::Failed, event);
                 self.error = Some(error.clone());
+                self.left = left.clone();
             }
             E::Cancelled { error } => {
                 self.end(Status::Cancelled, event);

@@ -25,6 +25,10 @@ fn illegal(task: &Task) -> Option<&'static str> {
             task.error.is_some() == matches!(task.status, Status::Failed | Status::Cancelled),
             "has an error iff failed or cancelled",
         ),
+        (
+            task.left.is_none() || matches!(task.status, Status::Completed | Status::Failed),
+            "left something only where its guest ended",
+        ),
         (task.status != Status::Cancelled || task.cancel_requested, "cancelled by somebody"),
         (!task.resuming || task.status == Status::Queued, "resumes only from the queue"),
         (
@@ -56,6 +60,7 @@ const STREAMS: [Stream; 3] = [Stream::Stdout, Stream::Stderr, Stream::Log];
 fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str> {
     let same_submission = Task {
         captured: before.captured,
+        left: before.left.clone(),
         status: before.status,
         waiting_for: before.waiting_for,
         attempt: before.attempt,
@@ -158,6 +163,15 @@ fn progress() -> impl Strategy<Value = Progress> {
     )
 }
 
+fn left() -> impl Strategy<Value = Option<Box<Left>>> {
+    let snapshot =
+        (digest(), vec(digest(), 0..3)).prop_map(|(blob, contents)| SnapshotRef { blob, contents });
+    let counts = (0..9_u64, 0..9_u64, 0..9_u64)
+        .prop_map(|(added, modified, deleted)| ChangeCounts { added, modified, deleted });
+    let left = (counts, option::of(snapshot));
+    option::of(left.prop_map(|(counts, snapshot)| Box::new(Left { counts, snapshot })))
+}
+
 fn workspace() -> impl Strategy<Value = WorkspaceSource> {
     prop_oneof![
         Just(WorkspaceSource::Empty),
@@ -167,7 +181,7 @@ fn workspace() -> impl Strategy<Value = WorkspaceSource> {
             let (commit, paths) = (None, Vec::new());
             WorkspaceSource::Git { repo, reference, commit, paths }
         }),
-        id().prop_map(|id| WorkspaceSource::Task { id }),
+        id().prop_map(|id| WorkspaceSource::Task { id, origin: None }),
     ]
 }
 
@@ -268,8 +282,9 @@ fn body() -> impl Strategy<Value = EventBody> {
         }),
         2 => Just(EventBody::RetryRequested {}),
         1 => option::of(".{0,4}").prop_map(|reason| EventBody::CancelRequested { reason }),
-        1 => value().prop_map(|value| EventBody::Completed { output: Arc::new(value) }),
-        1 => error().prop_map(|error| EventBody::Failed { error }),
+        1 => (value(), left())
+            .prop_map(|(value, left)| EventBody::Completed { output: Arc::new(value), left }),
+        1 => (error(), left()).prop_map(|(error, left)| EventBody::Failed { error, left }),
         1 => error().prop_map(|error| EventBody::Cancelled { error }),
     ];
     let says = prop_oneof![

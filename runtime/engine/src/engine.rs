@@ -1,12 +1,14 @@
 //! The engine as the rest of Errand sees it.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
-    Limits, Outcome, RunHost, Runner, Signature, Staged, StartRefused, Task, WorkspaceSource,
+    Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task, Unreadable,
+    WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};
@@ -17,7 +19,7 @@ use crate::admission::{self, Admission};
 use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
-use crate::run::{self, Local, Ran, Surroundings};
+use crate::run::{self, Done, Local, Surroundings};
 use crate::start::Starts;
 use crate::typed;
 
@@ -142,7 +144,7 @@ impl Engine {
     }
 
     /// Performs one run on a person's own machine.
-    pub async fn run_local(&self, job: Job, host: Arc<dyn RunHost>, local: Local) -> Ran {
+    pub async fn run_local(&self, job: Job, host: Arc<dyn RunHost>, local: Local) -> Done {
         let Ok(_instance) = self.instances.acquire().await else {
             return Outcome::Interrupted(errand_core::InterruptReason::Drain).into();
         };
@@ -217,8 +219,25 @@ impl Runner for Engine {
         Box::pin(self.starts.stage(task))
     }
 
-    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        Box::pin(async { self.run_local(job, host, Local::default()).await.outcome })
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
+        Box::pin(async { self.run_local(job, host, Local::default()).await.ran })
+    }
+
+    fn write_diff<'a>(
+        &'a self,
+        task: &'a Task,
+        out: Box<dyn Write + Send>,
+    ) -> BoxFuture<'a, Result<(), Unreadable>> {
+        Box::pin(self.starts.write_diff(task, out))
+    }
+
+    fn write_workspace<'a>(
+        &'a self,
+        task: &'a Task,
+        changed_alone: bool,
+        out: Box<dyn Write + Send>,
+    ) -> BoxFuture<'a, Result<(), Unreadable>> {
+        Box::pin(self.starts.write_workspace(task, changed_alone, out))
     }
 
     fn compatibility(&self) -> &str {

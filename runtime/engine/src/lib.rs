@@ -32,4 +32,4 @@ pub use compiled::{CompiledFiles, check_compiled};
 pub use config::{Allocation, MAX_OPEN_FILES};
 pub use engine::{Engine, EngineError, EngineOptions};
 pub use host::filesystem::SeedFile;
-pub use run::{Local, Ran};
+pub use run::{Done, Local};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, InputFault,
-    Job, Outcome, RunHost, Runner, Signature, Status, Submitted, TaskId, WorkerId,
+    Job, Outcome, Ran, RunHost, Runner, Signature, Status, Submitted, TaskId, WorkerId,
 };
 use errand_scheduler::{
     BatchRequest, Caller, Parts, Scheduler, SchedulerConfig, Service, Settings, TaskRequest,
@@ -49,8 +49,8 @@ impl Runner for Noop {
         Vec::new()
     }
 
-    fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        Box::pin(async { Outcome::Completed(Value::Null) })
+    fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
+        Box::pin(async { Outcome::Completed(Value::Null).into() })
     }
 
     fn compatibility(&self) -> &str {

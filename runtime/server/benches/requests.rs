@@ -15,7 +15,7 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Digest, ExecutorKind, ExecutorProfile, FunctionProfile, InputFault,
-    Job, Outcome, RunHost, Runner, Signature,
+    Job, Outcome, Ran, RunHost, Runner, Signature,
 };
 use errand_scheduler::{Parts, Service, Settings};
 use errand_server::{ServeOptions, ServerConfig, router, serve};
@@ -57,8 +57,8 @@ impl Runner for Noop {
         Vec::new()
     }
 
-    fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
-        Box::pin(async { Outcome::Completed(serde_json::Value::Null) })
+    fn run<'a>(&'a self, _: Job, _: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
+        Box::pin(async { Outcome::Completed(serde_json::Value::Null).into() })
     }
 
     fn compatibility(&self) -> &str {

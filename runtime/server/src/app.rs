@@ -31,6 +31,8 @@ pub(crate) struct AppParts {
     pub(crate) blob_uploads: Semaphore,
     /// The permit for the one backup that is being made.
     pub(crate) backups: Arc<Semaphore>,
+    /// Permits for what tasks left in their workspaces, while it is written.
+    pub(crate) workspaces: Arc<Semaphore>,
     /// The description of the API, as it is sent.
     pub(crate) openapi: Bytes,
     /// Cancelled when long answers are to end.

@@ -23,6 +23,8 @@ pub struct ServerConfig {
     pub max_blob_bytes: u64,
     /// How many blobs are read at a time; further ones wait unread.
     pub max_blob_uploads: usize,
+    /// Diffs and workspaces that are written at a time; further ones are told to come back.
+    pub max_workspaces: usize,
     /// How long a blob may take to arrive.
     pub blob_timeout: Duration,
     /// How long a blob's body may stand still.
@@ -48,6 +50,7 @@ impl Default for ServerConfig {
             max_uploads: 8,
             max_blob_bytes: 4 << 30,
             max_blob_uploads: 16,
+            max_workspaces: 16,
             blob_timeout: Duration::from_secs(3_600),
             blob_piece_timeout: Duration::from_secs(30),
             json_body_timeout: Duration::from_secs(30),

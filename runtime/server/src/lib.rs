@@ -37,6 +37,7 @@ mod queue;
 mod reply;
 mod router;
 mod serve;
+mod streamed;
 mod tasks;
 mod time;
 mod tokens;

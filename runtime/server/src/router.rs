@@ -16,7 +16,7 @@ use crate::front::FrontLayer;
 use crate::hosts::Hosts;
 use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
-use crate::tasks::{artifacts, control, events, read, submit};
+use crate::tasks::{artifacts, control, events, read, submit, workspace};
 use crate::unsupported::{self, NotYet};
 use crate::{backup, blobs, executors, health, openapi, queue, tokens};
 
@@ -38,6 +38,7 @@ pub fn router(service: Service, config: ServerConfig) -> Router {
         uploads: Semaphore::new(config.max_uploads),
         blob_uploads: Semaphore::new(config.max_blob_uploads),
         backups: Arc::new(Semaphore::new(1)),
+        workspaces: Arc::new(Semaphore::new(config.max_workspaces)),
         openapi,
         stopping: config.stopping.clone(),
         config,
@@ -64,6 +65,8 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(control::retry))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        .routes(routes!(workspace::diff))
+        .routes(routes!(workspace::workspace))
         // /v1/blobs
         .routes(routes!(blobs::upload))
         // operations
@@ -84,8 +87,6 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
 /// What later versions answer.
 const NOT_YET: &[NotYet] = &[
     not_yet(Post, "/v1/tasks/{id}/signals", "send_signal", "sending signals"),
-    not_yet(Get, "/v1/tasks/{id}/diff", "get_diff", "the diff of a workspace"),
-    not_yet(Get, "/v1/tasks/{id}/workspace", "get_workspace", "fetching a workspace"),
     not_yet(Get, "/v1/approvals", "list_approvals", "listing approvals"),
     not_yet(Get, "/v1/approvals/{id}", "get_approval", "showing an approval"),
     not_yet(Post, "/v1/approvals/{id}", "decide_approval", "deciding approvals"),

@@ -205,6 +205,7 @@ fn started() -> EventBody {
 fn completed() -> EventBody {
     EventBody::Completed {
         output: Arc::new(json!({"exit_code": 0, "stdout": "1\n", "stderr": ""})),
+        left: None,
     }
 }
 

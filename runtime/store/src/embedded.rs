@@ -271,10 +271,10 @@ fn body_is_small(body: &errand_core::EventBody) -> bool {
     };
     match body {
         E::Submitted(submission) => json_at_most(&submission.input, &mut { LARGE_BYTES }),
-        E::Completed { output } => json_at_most(output, &mut { LARGE_BYTES }),
+        E::Completed { output, .. } => json_at_most(output, &mut { LARGE_BYTES }),
         E::Emitted { data, .. } => json_at_most(data, &mut { LARGE_BYTES }),
         E::Log(line) => line.text.len() <= LARGE_BYTES,
-        E::Failed { error } | E::Cancelled { error } | E::RetryScheduled { error, .. } => {
+        E::Failed { error, .. } | E::Cancelled { error } | E::RetryScheduled { error, .. } => {
             error_is_small(error)
         }
         _ => true,

@@ -439,7 +439,7 @@ async fn what_tasks_start_from_and_what_was_uploaded_stays_while_something_names
     let task = store.task(task.id).await.unwrap().unwrap();
     assert_eq!(task.captured, Some(digests[0]), "it is known after a restart");
     // Another attempt starts from the same.
-    let error = EventBody::Failed { error: error(ErrorCode::Timeout) };
+    let error = EventBody::Failed { error: error(ErrorCode::Timeout), left: None };
     append(&store, task.id, Guard::Version(2), vec![error]).await.unwrap();
     let again = EventBody::RetryRequested {};
     let again = append(&store, task.id, Guard::Version(3), vec![again]).await.unwrap();

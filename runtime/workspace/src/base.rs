@@ -176,6 +176,16 @@ impl Bases {
         Some(base)
     }
 
+    /// Opens a content that a base has.
+    ///
+    /// # Errors
+    /// When none has it.
+    pub fn content(&self, blake3: &Digest) -> io::Result<std::fs::File> {
+        let open = |executable| open_file(&self.contents, &content_name(blake3, executable));
+        let found = open(false).or_else(|_| open(true));
+        Ok(found?.0.into_std())
+    }
+
     /// Makes what lies in a workspace, into which an archive was just unpacked, its base.
     ///
     /// The workspace shares its files with it from then on.

@@ -78,6 +78,11 @@ impl Scan {
         }
     }
 
+    /// Takes something as it was listed.
+    pub(crate) fn found(dir: Dir, entries: Vec<Entry>) -> Self {
+        Self { dir, entries, bytes: 0, state: State::default() }
+    }
+
     /// Names the state that the directory was found in: another one has another name.
     ///
     /// Nothing where it was changed so shortly before `now` that times may not tell the next change.

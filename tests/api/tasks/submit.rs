@@ -167,10 +167,7 @@ fn an_input_is_checked_against_the_executors_schema_before_it_is_queued() {
 
 #[test]
 fn what_comes_later_is_called_unsupported() {
-    let later = [
-        json!({"workspace": {"from": "task", "id": "01aaaaaaaaaaaaaaaaaaaaaaaa"}}),
-        json!({"notify": [{"url": "https://example.org", "events": ["completed"]}]}),
-    ];
+    let later = [json!({"notify": [{"url": "https://example.org", "events": ["completed"]}]})];
     for mut request in later {
         request["executor"] = json!(shared::noop());
         shared::agent().post("/v1/tasks", &request).problem(422, "unsupported");

@@ -50,7 +50,7 @@ fn right(plan: &Plan) -> Vec<EventBody> {
         }),
     }));
     let End::Completes(output) = attempt.end else { unreachable!("plans of this test complete") };
-    bodies.push(EventBody::Completed { output: Arc::new(output) });
+    bodies.push(EventBody::Completed { output: Arc::new(output), left: None });
     bodies
 }
 
@@ -106,7 +106,9 @@ fn a_log_that_is_right_is_found_right_and_one_that_is_wrong_is_found_wrong() {
         ("offsets overlap", &|log| log[said] = line(Stream::Stdout, 1, &text)),
         ("something left is missing", &|log| drop(log.remove(left))),
         ("something left is there twice", &|log| log.insert(left, log[left].clone())),
-        ("another output", &|log| log[end] = EventBody::Completed { output: Arc::new(json!(0)) }),
+        ("another output", &|log| {
+            log[end] = EventBody::Completed { output: Arc::new(json!(0)), left: None }
+        }),
         ("two results", &|log| log.push(log[end].clone())),
         ("a cancel that nobody sent", &|log| {
             log.insert(end, EventBody::CancelRequested { reason: None });

@@ -60,16 +60,16 @@ pub(super) fn check(
             }
             EventBody::CancelRequested { .. } => cancels += 1,
             EventBody::RetryRequested {} => retries += 1,
-            EventBody::Completed { output } => {
+            EventBody::Completed { output, .. } => {
                 said.is_all_of(&expected)?;
                 if expected.end != End::Completes((**output).clone()) {
                     return Err(format!("it answers {output}, not {:?}", expected.end));
                 }
             }
-            EventBody::Failed { error } if error.code == ErrorCode::Lost => {
+            EventBody::Failed { error, .. } if error.code == ErrorCode::Lost => {
                 outcome.given_up = true;
             }
-            EventBody::Failed { error } | EventBody::RetryScheduled { error, .. } => {
+            EventBody::Failed { error, .. } | EventBody::RetryScheduled { error, .. } => {
                 said.ends_with(error, &expected)?;
             }
             _ => {}

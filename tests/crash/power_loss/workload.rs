@@ -147,7 +147,9 @@ async fn work(store: &SledStore, stream: u64) {
                 continue;
             }
             let output = Arc::new(output(id));
-            done.push(append(store, id, guard, vec![EventBody::Completed { output }]).await);
+            done.push(
+                append(store, id, guard, vec![EventBody::Completed { output, left: None }]).await,
+            );
         }
         if round % 3 == 2
             && let Some(task) = done.pop()

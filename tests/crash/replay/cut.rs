@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, EventBody, ExecutorProfile, InputFault, Job, JournalEntry, Level,
-    Meter, Outcome, RunHost, Runner, Signature, Stopped, Stream, UnixMillis, Wait,
+    Meter, Ran, RunHost, Runner, Signature, Stopped, Stream, UnixMillis, Wait,
 };
 use errand_engine::Engine;
 use serde_json::Value;
@@ -54,7 +54,7 @@ impl Runner for CutRunner {
         self.engine.check_input(signature, input)
     }
 
-    fn run<'a>(&'a self, mut job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
+    fn run<'a>(&'a self, mut job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
         {
             let mut plan = self.plan.lock().expect("nobody panics with it");
             plan.runs += 1;

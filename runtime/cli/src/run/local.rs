@@ -9,7 +9,7 @@ use errand_core::{
     AttemptStart, Clock, ErrorCode, ExecutorKind, ExecutorProfile, ExecutorRef, Failure, Job,
     Limits, LogOffsets, Namespace, Outcome, Progress, Runner, Seed, TaskId,
 };
-use errand_engine::{Allocation, Engine, EngineOptions, Local, Ran, SeedFile};
+use errand_engine::{Allocation, Done, Engine, EngineOptions, Local, SeedFile};
 use errand_scheduler::WallClock;
 use errand_workspace::Scan;
 use serde_json::{Value, json};
@@ -103,7 +103,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     {
         return Err(error);
     }
-    let Ran { outcome, changed } = match ended {
+    let Done { ran: errand_core::Ran { outcome, .. }, changed } = match ended {
         Ok(ran) => ran,
         Err(signal) => return Ok(SIGNALLED + signal),
     };

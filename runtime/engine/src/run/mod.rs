@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{ErrorCode, EventBody, Failure, Job, Manifest, Outcome, RunHost};
-use errand_workspace::{Changed, Globs, Scan, StopFlag, Workspace, Workspaces};
+use errand_core::{ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost};
+use errand_workspace::{Changed, Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
 
@@ -20,7 +20,7 @@ use crate::epoch::Ticker;
 use crate::executors::Loaded;
 use crate::fuel::{FuelGauge, Metered};
 use crate::host::artifacts::Publish;
-use crate::host::filesystem::{Files, SeedFile, Start};
+use crate::host::filesystem::{Files, SeedFile, Start, TakenAway};
 use crate::host::stdio::{Input, Stdio};
 use crate::journal::{Journal, journaled};
 use crate::keep::{self, Destination};
@@ -52,18 +52,18 @@ pub struct Local {
     pub ends_process: bool,
 }
 
-/// What a run came to, and what it changed where that is wanted.
+/// What a run came to.
 #[derive(Debug)]
-pub struct Ran {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it changed.
+pub struct Done {
+    /// How it ended, and what is kept of its workspace.
+    pub ran: Ran,
+    /// What it changed, where that is wanted here and now.
     pub changed: Option<Changed>,
 }
 
-impl From<Outcome> for Ran {
+impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, changed: None }
+        Self { ran: outcome.into(), changed: None }
     }
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn run(
     job: Job,
     host: Arc<dyn RunHost>,
     local: Local,
-) -> Ran {
+) -> Done {
     let _ticking = around.ticker.ticking();
     let job = Arc::new(job);
     let fuel = FuelGauge::new(job.limits.fuel, host.clone(), &job.resume);
@@ -221,12 +221,13 @@ impl Run {
         mut self,
         call: impl AsyncFnOnce(&mut Store<RunState>) -> wasmtime::Result<Called>,
         after: After,
-    ) -> Ran {
+    ) -> Done {
         let limits = self.job.limits;
-        let start = match self.survey(after) {
-            Ok(start) => start,
-            Err(ended) => return ended.into_outcome().into(),
-        };
+        if after.changes
+            && let Err(ended) = self.store.data_mut().files.survey()
+        {
+            return ended.into_outcome().into();
+        }
         self.fuel.publish();
         let call = Metered::new(call(&mut self.store), self.fuel.clone());
         let ended = within(Duration::from_millis(limits.timeout_ms), &self.fuel, call).await;
@@ -260,28 +261,39 @@ impl Run {
             },
             Err(ended) => ended.into_outcome(),
         };
-        let files = &mut self.store.data_mut().files;
-        let changed = match start.zip(files.take()) {
-            Some((start, workspace)) => Changed::since(&start, workspace).map(Some),
-            None => Ok(None),
-        };
-        let ran = match changed {
-            Ok(changed) => Ran { outcome, changed },
-            Err(error) => Ended::Host(error.to_string()).into_outcome().into(),
-        };
+        let done = self.conclude(outcome, after).await;
         if after.ends_process {
             self.store.data_mut().files.take();
             std::mem::forget(self.store);
         }
-        ran
+        done
     }
 
-    /// Looks at what the workspace starts with, where it is to be known what was changed.
-    fn survey(&self, after: After) -> Result<Option<Manifest>, Ended> {
-        let workspace = self.store.data().files.workspace().filter(|_| after.changes);
-        let survey = |workspace: &Workspace| workspace.manifest(None, &StopFlag::default());
-        let start = workspace.map(survey).transpose();
-        start.map_err(|error| Ended::Host(error.to_string()))
+    /// Finds what the guest changed, and keeps it.
+    async fn conclude(&mut self, outcome: Outcome, after: After) -> Done {
+        let state = self.store.data_mut();
+        if !after.changes && (state.blobs.is_none() || matches!(outcome, Outcome::Interrupted(_))) {
+            return outcome.into();
+        }
+        let Some(TakenAway { workspace, began, snapshot }) = state.files.take() else {
+            // It never looked: all is as it was.
+            return Done { ran: Ran { outcome, left: Some(Left::default()) }, changed: None };
+        };
+        if after.changes {
+            return match Changed::since(&began.manifest(), workspace) {
+                Ok(changed) => Done { ran: outcome.into(), changed: Some(changed) },
+                Err(error) => Ended::Host(error.to_string()).into_outcome().into(),
+            };
+        }
+        match (start::leave(&state.blobs, workspace, began, snapshot).await, outcome) {
+            (Ok(left), outcome) => Done { ran: Ran { outcome, left: Some(left) }, changed: None },
+            (Err(ended), Outcome::Completed(_)) => ended.into_outcome().into(),
+            // How it failed says more.
+            (Err(error), outcome) => {
+                tracing::warn!(%error, "what a failed task left is not kept");
+                outcome.into()
+            }
+        }
     }
 }
 

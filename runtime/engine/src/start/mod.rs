@@ -4,22 +4,23 @@
 //! files whatever becomes of the directory. An uploaded archive is that already. Reading and unpacking
 //! happen on threads that may block, and end when nobody waits for them any more.
 
+mod left;
+mod maker;
 mod pipe;
 mod repository;
 mod source;
 
-use std::io::{BufWriter, ErrorKind};
+use std::io::BufWriter;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use errand_core::{
-    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Missing, Placed, Placing,
+    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Manifest, Missing, Origin,
     Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
-    AllowedDirs, Base, Bases, Bounds, LinksOut, Quota, Refused, Scan, StartError, StopFlag,
-    Workspace, Workspaces, check_archive, unpack,
+    AllowedDirs, Bases, Began, Bounds, Quota, Scan, StartError, StopFlag, Workspaces, check_archive,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -27,8 +28,10 @@ use tokio::sync::Semaphore;
 
 use crate::ended::{DISK_FULL, Ended};
 use crate::keep::Destination;
+pub(crate) use left::leave;
+pub(crate) use maker::Made;
+use maker::{Maker, Wanted};
 pub(crate) use repository::Registered;
-use source::BlobReader;
 
 /// Directories that are looked through at a time for submissions: each holds a thread and the disk.
 const MAX_LOOKS: usize = 4;
@@ -39,23 +42,8 @@ const PACK_BYTES: usize = 256 << 10;
 
 /// Where workspaces start from.
 pub(crate) struct Starts {
-    allowed: Arc<AllowedDirs>,
-    blobs: Destination,
-    workspaces: Arc<Workspaces>,
-    bases: Option<Arc<Bases>>,
-    git: Option<Git>,
+    maker: Maker,
     looks: Semaphore,
-}
-
-/// A workspace with what it starts with in it.
-pub(crate) struct Made {
-    pub(crate) workspace: Workspace,
-    pub(crate) quota: Quota,
-    /// What it shares files with.
-    pub(crate) base: Option<Arc<Base>>,
-    pub(crate) placed: Placed,
-    /// What a repository knows of it.
-    pub(crate) registered: Option<Registered>,
 }
 
 impl Starts {
@@ -66,7 +54,8 @@ impl Starts {
         bases: Option<Arc<Bases>>,
         git: Option<Git>,
     ) -> Self {
-        Self { allowed, blobs, workspaces, bases, git, looks: Semaphore::new(MAX_LOOKS) }
+        let maker = Maker { allowed, blobs, workspaces, bases, git };
+        Self { maker, looks: Semaphore::new(MAX_LOOKS) }
     }
 
     /// Looks at a start before its task is queued.
@@ -88,7 +77,7 @@ impl Starts {
                 found.map_err(refused)?;
             }
             WorkspaceSource::Tar { blob } => {
-                let blobs = blobs(&self.blobs).map_err(|error| internal(&error))?;
+                let blobs = blobs(&self.maker.blobs).map_err(|error| internal(&error))?;
                 let beginning = blobs.read(*blob, 0, LOOK_BYTES).await;
                 let beginning = beginning.map_err(|error| internal(&error))?;
                 let whole = beginning.len() < LOOK_BYTES;
@@ -101,8 +90,17 @@ impl Starts {
                 let (commit, paths) = (Some(looked.map_err(refused)?), paths.clone());
                 return Ok(WorkspaceSource::Git { repo, reference, commit, paths });
             }
-            WorkspaceSource::Task { .. } => {
-                return Err(StartRefused::Refused(NOT_YET.into()));
+            WorkspaceSource::Task { origin, .. } => {
+                // A repository can be taken off the list; all else is there as long as the task.
+                if let Some(Origin {
+                    source: WorkspaceSource::Git { repo, commit, paths, .. },
+                    ..
+                }) = origin.as_deref()
+                {
+                    let commit = commit.as_deref().unwrap_or_default();
+                    let _look = self.looks.acquire().await.map_err(|error| internal(&error))?;
+                    self.look_up(repo, commit, paths, limits).await.map_err(refused)?;
+                }
             }
         }
         Ok(source.clone())
@@ -110,27 +108,25 @@ impl Starts {
 
     /// Makes the workspace of a task's run.
     pub(crate) async fn stage(&self, task: &Task) -> Result<Staged, Failure> {
-        let limits = &task.limits;
-        let (archive, links_out, captured) = match &task.workspace {
-            WorkspaceSource::Tar { blob } => (*blob, LinksOut::Refused, None),
-            WorkspaceSource::Dir { path } => {
-                let archive = match task.captured {
-                    Some(archive) => archive,
-                    None => self.capture(path, limits).await?,
-                };
-                (archive, LinksOut::Kept, Some(archive))
+        let mut origin = task.origin();
+        let mut captured = None;
+        if let WorkspaceSource::Dir { path } = &task.workspace {
+            if origin.captured.is_none() {
+                origin.captured = Some(self.capture(path, &task.limits).await?);
             }
-            WorkspaceSource::Empty => return Err(internal("it starts empty".into())),
-            WorkspaceSource::Git { repo, commit, paths, .. } => {
-                let made = self.make_worktree(repo, commit.as_deref(), paths, task).await?;
-                return Ok(staged_as(made, None));
-            }
-            WorkspaceSource::Task { .. } => {
-                return Err(internal(format!("its workspace {NOT_YET}")));
-            }
+            captured = origin.captured;
+        }
+        let prefix = match &origin.source {
+            WorkspaceSource::Git { repo, .. } => format!("the repository `{repo}`: "),
+            _ => "the workspace can't be made: ".to_owned(),
         };
-        let made = self.make(archive, links_out, task).await?;
-        Ok(staged_as(made, captured))
+        let wanted = wanted(origin, task, Some(task.id));
+        let (maker, stops) = (self.maker.clone(), StopsWhenDropped(wanted.bounds.stop.clone()));
+        let made = within(&task.limits, off_thread(move || maker.make(&wanted))).await;
+        drop(stops);
+        let made = made?.map_err(|error| failure(error, &prefix))?;
+        let placed = made.placed.clone();
+        Ok(Staged { captured, placed, workspace: Held(Arc::new(Mutex::new(Some(made)))) })
     }
 
     /// Captures a directory as an archive.
@@ -141,10 +137,10 @@ impl Starts {
 
     /// Packs a directory, where it is not known to be as it was when it was packed before.
     async fn pack(&self, path: &str, limits: &Limits) -> Result<Digest, StartError> {
-        let blobs = blobs(&self.blobs)?;
+        let blobs = blobs(&self.maker.blobs)?;
         let scan = Arc::new(self.scan(path, limits).await?);
         let state = scan.state(now());
-        if let (Some(bases), Some(state)) = (&self.bases, state)
+        if let (Some(bases), Some(state)) = (&self.maker.bases, state)
             && let Some(known) = bases.captured(path, state)
             && blobs.touch(known).await.is_ok_and(|is_there| is_there)
         {
@@ -167,7 +163,7 @@ impl Starts {
             (Err(error), _) => return Err(error),
             (Ok(()), Ok((archive, _))) => archive,
         };
-        if let (Some(bases), Some(state)) = (&self.bases, state)
+        if let (Some(bases), Some(state)) = (&self.maker.bases, state)
             && let Err(error) = bases.note(path, state, archive)
         {
             tracing::warn!(path, %error, "it is not noted what a directory was captured in");
@@ -177,70 +173,17 @@ impl Starts {
 
     /// Looks through a directory.
     async fn scan(&self, path: &str, limits: &Limits) -> Result<Scan, StartError> {
-        let directory = self.allowed.directory(path)?;
+        let directory = self.maker.allowed.directory(path)?;
         let bounds = Bounds::of_bytes(limits.workspace_bytes);
         let _stops = StopsWhenDropped(bounds.stop.clone());
         off_thread(move || Scan::of(directory, &bounds)).await
     }
-
-    /// Makes a workspace from an archive: from its base, where it has one, or it has one then.
-    async fn make(
-        &self,
-        archive: Digest,
-        links_out: LinksOut,
-        task: &Task,
-    ) -> Result<Made, Failure> {
-        let blobs = blobs(&self.blobs).cloned().map_err(|error| internal(error.to_string()))?;
-        let (workspaces, bases) = (self.workspaces.clone(), self.bases.clone());
-        let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
-        let stops = StopsWhenDropped(bounds.stop.clone());
-        let (runtime, name) = (Handle::current(), name_of(task.id));
-        let making = off_thread(move || {
-            let known = bases.as_ref().and_then(|bases| bases.get(archive, links_out));
-            if let (Some(bases), Some(base)) = (&bases, known) {
-                let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
-                let quota = workspaces.quota(bounds.bytes, bounds.files);
-                match bases.place(&base, &workspace, &quota, &bounds) {
-                    Ok(placed) => {
-                        return Ok(Made {
-                            workspace,
-                            quota,
-                            base: Some(base),
-                            placed,
-                            registered: None,
-                        });
-                    }
-                    // It was taken away meanwhile.
-                    Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let archived = BlobReader::new(blobs, archive, runtime);
-            let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
-            let quota = workspaces.quota(bounds.bytes, bounds.files);
-            unpack(archived, links_out, &workspace, &quota, &bounds)?;
-            let adopted = bases.map(|bases| {
-                bases.adopt(&workspace, archive, links_out, Missing::default(), &bounds)
-            });
-            let base = match adopted.transpose() {
-                Ok(base) => base,
-                Err(StartError::Stopped) => return Err(StartError::Stopped),
-                Err(error) => {
-                    tracing::warn!(%archive, %error, "what a workspace starts from can't be shared");
-                    None
-                }
-            };
-            count_names(&quota, base.as_deref())?;
-            let placed = copied(&quota, Missing::default());
-            Ok(Made { workspace, quota, base, placed, registered: None })
-        });
-        let made = within(&task.limits, making).await;
-        drop(stops);
-        made?.map_err(|error| failure(error, "the workspace can't be made: "))
-    }
 }
 
-const NOT_YET: &str = "is not supported by this version";
+fn wanted(origin: Origin, task: &Task, listed_for: Option<TaskId>) -> Wanted {
+    let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
+    Wanted { origin, name: name_of(task.id), listed_for, bounds, runtime: Handle::current() }
+}
 
 /// Takes the workspace that was made for a run; nothing where it starts empty.
 pub(crate) fn staged(job: &Job) -> Result<Option<Made>, Failure> {
@@ -254,28 +197,6 @@ pub(crate) fn staged(job: &Job) -> Result<Option<Made>, Failure> {
 /// Names the directory of a run of its own.
 pub(crate) fn name_of(task: TaskId) -> String {
     format!("{task}-{:016x}", rand::random::<u64>())
-}
-
-/// Counts names of one file each by itself, as they are from now on, and as the next run counts them.
-fn count_names(quota: &Quota, base: Option<&Base>) -> Result<(), StartError> {
-    let Some(base) = base else { return Ok(()) };
-    quota.resize(quota.bytes(), base.bytes()).map_err(|refused| match refused {
-        Refused::Exceeded(exceeded) => StartError::TooLarge {
-            exceeded,
-            message: format!("each name of its files counted by itself, {exceeded}"),
-        },
-        Refused::DiskFull => StartError::DiskFull,
-    })
-}
-
-fn staged_as(made: Made, captured: Option<Digest>) -> Staged {
-    let placed = made.placed.clone();
-    Staged { captured, placed, workspace: Held(Arc::new(Mutex::new(Some(made)))) }
-}
-
-fn copied(quota: &Quota, missing: Missing) -> Placed {
-    let (files, copied_bytes) = (quota.files(), quota.bytes());
-    Placed { method: Placing::Copied, files, shared_bytes: 0, copied_bytes, missing }
 }
 
 #[expect(
@@ -305,13 +226,11 @@ pub(crate) fn copy(
         scan.copy_to(&workspace, &quota, &bounds)?;
         Ok(workspace)
     };
-    match made() {
-        Ok(workspace) => {
-            let placed = copied(&quota, Missing::default());
-            Ok(Made { workspace, quota, base: None, placed, registered: None })
-        }
-        Err(error) => Err(failure(error, "the workspace can't be made: ")),
-    }
+    let workspace = made().map_err(|error| failure(error, "the workspace can't be made: "))?;
+    let placed = maker::copied(&quota, Missing::default());
+    // Looked at where somebody wants to know what was changed.
+    let (began, snapshot, registered) = (Began::Copied(Manifest::default()), None, None);
+    Ok(Made { workspace, quota, began, snapshot, placed, registered })
 }
 
 /// Bounds by the task's own time what nobody else bounds: it is not running yet.

@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use errand_core::{Digest, Failure, Limits, Missing, Task};
+use errand_core::{Limits, Missing, WorkspaceSource};
 use errand_workspace::git::{CommitId, Git, Repository, SparsePaths, Worktree};
-use errand_workspace::{AllowedDirs, Bounds, LinksOut, StartError, StopFlag};
+use errand_workspace::{AllowedDirs, Bounds, StartError, StopFlag};
 use tokio::runtime::Handle;
 
-use super::{
-    Made, Starts, StopsWhenDropped, copied, failure, internal, name_of, off_thread, within,
-};
+use super::maker::{Made, Maker, Wanted, copied, key_of};
+use super::{Starts, StopsWhenDropped, off_thread};
 
 /// What is named of what a workspace lacks.
 const NAMED: usize = 20;
@@ -32,7 +31,7 @@ impl Drop for Registered {
 impl Starts {
     /// Removes the registrations that an earlier process left behind.
     pub(crate) fn collect_leftovers(&self) {
-        let Some(git) = &self.git else { return };
+        let Some(git) = &self.maker.git else { return };
         if let Err(error) = git.collect_leftovers(&StopFlag::default()) {
             tracing::warn!(%error, "worktrees of an earlier server are still registered");
         }
@@ -47,7 +46,7 @@ impl Starts {
         limits: &Limits,
     ) -> Result<String, StartError> {
         let (repo, reference) = (repo.to_owned(), reference.to_owned());
-        let (git, allowed) = (self.git.clone(), self.allowed.clone());
+        let (git, allowed) = (self.maker.git.clone(), self.maker.allowed.clone());
         let sparse = SparsePaths::new(paths)?;
         let bounds = Bounds::of_bytes(limits.workspace_bytes);
         let _stops = StopsWhenDropped(bounds.stop.clone());
@@ -59,77 +58,52 @@ impl Starts {
         })
         .await
     }
+}
 
-    /// Makes the workspace of a run from a commit.
-    pub(super) async fn make_worktree(
-        &self,
-        repo: &str,
-        commit: Option<&str>,
-        paths: &[String],
-        task: &Task,
-    ) -> Result<Made, Failure> {
+impl Maker {
+    /// Makes a workspace from a commit.
+    pub(super) fn from_commit(&self, wanted: &Wanted) -> Result<Made, StartError> {
+        let WorkspaceSource::Git { repo, commit, paths, .. } = &wanted.origin.source else {
+            return Err(std::io::Error::other("it starts from no repository").into());
+        };
         let commit: CommitId = commit
+            .as_deref()
             .and_then(|commit| commit.parse().ok())
-            .ok_or_else(|| internal("the task's commit was never looked up".into()))?;
-        let prefix = format!("the repository `{repo}`: ");
-        let sparse = SparsePaths::new(paths).map_err(|error| failure(error, &prefix))?;
-        // Of this repository: another one's objects may lie under names that are not theirs.
-        let key = format!("git\0{repo}\0{commit}\0{}", sparse.paths().join("\0"));
-        let key = Digest::of(key.as_bytes());
-        let (git, allowed) = (self.git.clone(), self.allowed.clone());
-        let (workspaces, bases) = (self.workspaces.clone(), self.bases.clone());
-        let (repo, name, id) = (repo.to_owned(), name_of(task.id), task.id);
-        let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
-        let stops = StopsWhenDropped(bounds.stop.clone());
-        let making = off_thread(move || {
-            let repository = open(git.as_ref(), &allowed, &repo, &bounds.stop)?;
-            let reason = format!("task {id} works on a copy of it");
-            let worktree = repository.add_worktree(&commit, &name, &reason, &bounds.stop)?;
-            let registered = Some(Registered(Some(worktree)));
-            let create = || {
-                let workspace = workspaces.create(&name).map_err(std::io::Error::other)?;
-                let quota = workspaces.quota(bounds.bytes, bounds.files);
-                Ok::<_, StartError>((workspace, quota))
-            };
-            let known = bases.as_ref().and_then(|bases| bases.get(key, LinksOut::Kept));
-            if let (Some(bases), Some(base)) = (&bases, known) {
-                let (workspace, quota) = create()?;
-                match bases.place(&base, &workspace, &quota, &bounds) {
-                    Ok(placed) => {
-                        let base = Some(base);
-                        return Ok(Made { workspace, quota, base, placed, registered });
-                    }
-                    // It was taken away meanwhile.
-                    Err(StartError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {}
-                    Err(error) => return Err(error),
-                }
+            .ok_or_else(|| std::io::Error::other("the task's commit was never looked up"))?;
+        let bounds = &wanted.bounds;
+        let repository = || open(self.git.as_ref(), &self.allowed, repo, &bounds.stop);
+        // A run's start is a worktree to its repository; what is only looked at is none.
+        let registered = match wanted.listed_for {
+            None => None,
+            Some(id) => {
+                let reason = format!("task {id} works on a copy of it");
+                let worktree =
+                    repository()?.add_worktree(&commit, &wanted.name, &reason, &bounds.stop)?;
+                Some(Registered(Some(worktree)))
             }
-            let (workspace, quota) = create()?;
-            let tree = repository.tree(&commit, &sparse, &bounds)?;
-            let found = repository.copy_to(&tree, &workspace, &quota, &bounds)?;
-            let named = |mut names: Vec<String>| {
-                names.truncate(NAMED);
-                names
-            };
-            let submodules = named(found.submodules);
-            let missing = Missing { submodules, lfs_pointers: named(found.lfs_pointers) };
-            let adopted = bases.map(|bases| {
-                bases.adopt(&workspace, key, LinksOut::Kept, missing.clone(), &bounds)
-            });
-            let base = match adopted.transpose() {
-                Err(StartError::Stopped) => return Err(StartError::Stopped),
-                Err(error) => {
-                    tracing::warn!(%commit, %error, "what a workspace starts from can't be shared");
-                    None
-                }
-                Ok(base) => base,
-            };
-            let placed = copied(&quota, missing);
-            Ok(Made { workspace, quota, base, placed, registered })
-        });
-        let made = within(&task.limits, making).await;
-        drop(stops);
-        made?.map_err(|error| failure(error, &prefix))
+        };
+        if let Some((key, links_out)) = key_of(&wanted.origin)?
+            && let Some(made) = self.known(key, links_out, wanted)?
+        {
+            return Ok(Made { registered, ..made });
+        }
+        let (workspace, quota) = self.create(wanted)?;
+        let repository = repository()?;
+        let tree = repository.tree(&commit, &SparsePaths::new(paths)?, bounds)?;
+        let found = repository.copy_to(&tree, &workspace, &quota, bounds)?;
+        let named = |mut names: Vec<String>| {
+            names.truncate(NAMED);
+            names
+        };
+        let submodules = named(found.submodules);
+        let missing = Missing { submodules, lfs_pointers: named(found.lfs_pointers) };
+        let base = match key_of(&wanted.origin)? {
+            Some((key, links_out)) => self.adopt(key, links_out, &workspace, &missing, wanted)?,
+            None => None,
+        };
+        let began = self.began(base, &workspace, wanted)?;
+        let placed = copied(&quota, missing);
+        Ok(Made { workspace, quota, began, snapshot: None, placed, registered })
     }
 }
 

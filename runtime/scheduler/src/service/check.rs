@@ -80,7 +80,7 @@ impl Service {
         check_retry(&request.retry, found);
         check_labels(&request, found);
         check_globs(&request.artifacts, found);
-        let workspace = self.check_workspace(&namespace, &request, starts, found).await?;
+        let workspace = self.check_workspace(caller, &namespace, &request, starts, found).await?;
         if request.delay_ms > MAX_DELAY_MS {
             found.fault("/delay_ms", format!("must be at most {MAX_DELAY_MS}"));
         }

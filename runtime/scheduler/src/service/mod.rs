@@ -14,6 +14,7 @@ mod control;
 mod error;
 mod executors;
 mod follow;
+mod left;
 mod queue;
 mod request;
 mod schema;

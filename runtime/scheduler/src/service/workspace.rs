@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use errand_core::{Digest, Limits, Namespace, StartRefused, WorkspaceSource};
+use errand_core::{Digest, Limits, Namespace, Origin, StartRefused, TaskId, WorkspaceSource};
 
 use super::check::Findings;
-use super::{Service, ServiceError, TaskRequest, WorkspaceRequest};
+use super::{Caller, Right, Service, ServiceError, TaskRequest, WorkspaceRequest};
 
 /// What was found out about the starts of a batch: most of its tasks start from the same.
 #[derive(Default)]
@@ -16,6 +16,7 @@ impl Service {
     /// not used.
     pub(super) async fn check_workspace(
         &self,
+        caller: &Caller,
         namespace: &Namespace,
         request: &TaskRequest,
         starts: &mut Starts,
@@ -34,6 +35,19 @@ impl Service {
             found.fault(pointer, message);
             return Ok(source);
         }
+        let source = match source {
+            WorkspaceSource::Task { id, .. } => {
+                caller.require(Right::Read)?;
+                match self.origin_of_fork(namespace, id).await? {
+                    Ok(origin) => WorkspaceSource::Task { id, origin: Some(Box::new(origin)) },
+                    Err(message) => {
+                        found.fault(pointer, message);
+                        return Ok(source);
+                    }
+                }
+            }
+            source => source,
+        };
         match self.look_at(&source, &request.limits, starts).await? {
             Ok(source) => Ok(source),
             Err(message) => {
@@ -41,6 +55,32 @@ impl Service {
                 Ok(source)
             }
         }
+    }
+
+    /// Finds what a fork of a task starts from, or says why there can be none.
+    async fn origin_of_fork(
+        &self,
+        namespace: &Namespace,
+        id: TaskId,
+    ) -> Result<Result<Origin, String>, ServiceError> {
+        let task = self.store().task(id).await?;
+        let Some(task) = task.filter(|task| task.namespace == *namespace) else {
+            return Ok(Err(format!("namespace `{namespace}` has no task `{id}`")));
+        };
+        let Some(origin) = Origin::of_fork(&task) else {
+            let status = task.status.as_str();
+            return Ok(Err(match task.status.is_terminal() {
+                true => format!("task `{id}` is {status}, and its workspace was not kept"),
+                false => format!("task `{id}` is {status}; it can be forked when it has ended"),
+            }));
+        };
+        // What was used just now is not collected, though the task may go before this one is there.
+        for blob in origin.blobs() {
+            if !self.0.parts.blobs.touch(blob).await? {
+                return Ok(Err(format!("what task `{id}` left is gone")));
+            }
+        }
+        Ok(Ok(origin))
     }
 
     /// Says what a task starts from for ever, or what is seen to be wrong with it.
@@ -78,10 +118,7 @@ fn read(
         "dir" => &["path"],
         "tar" => &["blob"],
         "git" => &["repo", "ref", "paths"],
-        "task" => {
-            found.unsupported(format!("a workspace from `{from}`"));
-            return None;
-        }
+        "task" => &["id"],
         _ => {
             found.fault("/workspace/from", "must be one of empty, dir, tar, git, task");
             return None;
@@ -132,6 +169,17 @@ fn read(
             let (commit, paths) = (None, workspace.paths.clone().unwrap_or_default());
             Some((WorkspaceSource::Git { repo, reference, commit, paths }, "/workspace"))
         }
+        "task" => match workspace.id.as_deref().map(str::parse::<TaskId>) {
+            Some(Ok(id)) => Some((WorkspaceSource::Task { id, origin: None }, "/workspace/id")),
+            Some(Err(error)) => {
+                found.fault("/workspace/id", error.to_string());
+                None
+            }
+            None => {
+                found.fault("/workspace/id", "is missing");
+                None
+            }
+        },
         _ => Some((WorkspaceSource::Empty, "/workspace")),
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Limits, Missing, Outcome,
-    Placed, Placing, RunHost, Runner, Signature, Staged, StartRefused, Status, Store, Submitted,
-    Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
+    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Left, Limits, Missing,
+    Outcome, Placed, Placing, Ran, RunHost, Runner, Signature, Staged, StartRefused, Status, Store,
+    Submitted, Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -111,6 +111,7 @@ type Capture = dyn Fn() -> BoxFuture<'static, Result<Digest, Failure>> + Send + 
 pub(super) struct Scripted {
     run: Mutex<Arc<Script>>,
     capture: Mutex<Arc<Capture>>,
+    left: Mutex<Option<Left>>,
 }
 
 impl Runner for Scripted {
@@ -157,9 +158,10 @@ impl Runner for Scripted {
             .collect()
     }
 
-    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
         let script = self.run.lock().unwrap().clone();
-        script(job, host)
+        let left = self.left.lock().unwrap().clone();
+        Box::pin(async move { Ran { outcome: script(job, host).await, left } })
     }
 
     fn check_start<'a>(
@@ -217,7 +219,11 @@ impl Harness {
             Arc::new(|job, _| Box::pin(async move { Outcome::Completed((*job.input).clone()) }));
         let capture: Arc<Capture> =
             Arc::new(|| Box::pin(std::future::ready(Ok(Digest::of(b"captured")))));
-        let runner = Arc::new(Scripted { run: Mutex::new(echo), capture: Mutex::new(capture) });
+        let runner = Arc::new(Scripted {
+            run: Mutex::new(echo),
+            capture: Mutex::new(capture),
+            left: Mutex::default(),
+        });
         let service = service(&store, &clock, &runner);
         let caller = Caller::system();
         service.upload(&caller, "work", Bytes::from_static(b"work")).await.unwrap();
@@ -238,6 +244,11 @@ impl Harness {
         F: Fn() -> BoxFuture<'static, Result<Digest, Failure>> + Send + Sync + 'static,
     {
         *self.runner.capture.lock().unwrap() = Arc::new(capture);
+    }
+
+    /// Sets what runs leave in their workspaces from now on.
+    pub(super) fn leaves(&self, left: Left) {
+        *self.runner.left.lock().unwrap() = Some(left);
     }
 
     /// Starts another service over the same store, as another process would.

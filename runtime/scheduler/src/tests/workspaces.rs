@@ -4,12 +4,18 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use errand_core::{Digest, ErrorCode, EventBody, Failure, Namespace, Outcome, Status, Store};
+use errand_core::{
+    Blobs, Change, ChangeCounts, Digest, ErrorCode, EventBody, Failure, Left, Namespace, Node,
+    Origin, Outcome, Snapshot, SnapshotRef, Status, Store, TaskId, UnixMillis, WorkspaceSource,
+};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 
 use super::harness::{Harness, Running, transient};
 use crate::{Caller, Fault, Right, Rights, ServiceError, TaskRequest};
+
+/// No task has this id.
+const UNKNOWN: &str = "01aaaaaaaaaaaaaaaaaaaaaaaa";
 
 fn from(workspace: Value) -> TaskRequest {
     TaskRequest::from_value(json!({"executor": "work", "workspace": workspace})).unwrap()
@@ -45,6 +51,9 @@ async fn each_field_of_a_workspace_is_checked() {
         (json!({"from": "tar", "blob": "xyz"}), "/workspace/blob", ""),
         (json!({"from": "tar", "blob": "0".repeat(64)}), "/workspace/blob", "POST /v1/blobs"),
         (json!({"from": "dir", "path": "/listed", "blob": "x"}), "/workspace/blob", "field"),
+        (json!({"from": "task"}), "/workspace/id", "missing"),
+        (json!({"from": "task", "id": "x"}), "/workspace/id", "26 characters"),
+        (json!({"from": "task", "id": UNKNOWN}), "/workspace/id", "has no task"),
         (json!({"from": "elsewhere"}), "/workspace/from", "dir"),
     ] {
         let found = refused(&h, workspace.clone()).await;
@@ -179,4 +188,115 @@ async fn a_capture_stops_when_its_task_is_cancelled_or_its_worker_drains() {
     let worker = Running::start(&h.another_service(), "w2", 1).await;
     h.clock.running(1, h.completed(drained)).await;
     h.clock.running(100, worker.stop()).await;
+}
+
+/// Has runs leave a new file; returns the change and the blobs that it is kept in.
+async fn leaving_a_file(h: &Harness) -> (Change, [Digest; 2]) {
+    let large = h.store.blobs().put("a large content".into()).await.unwrap();
+    let node = Node::File { executable: false, size_bytes: 15, blake3: large };
+    let change = Change { path: "new".into(), before: None, after: Some(node) };
+    let snapshot = Snapshot { changes: vec![change.clone()], contents: Vec::new() };
+    let blob = h.store.blobs().put(snapshot.encode().into()).await.unwrap();
+    let counts = ChangeCounts { added: 1, ..ChangeCounts::default() };
+    h.leaves(Left { counts, snapshot: Some(SnapshotRef { blob, contents: vec![large] }) });
+    (change, [blob, large])
+}
+
+fn fork_of(id: TaskId) -> TaskRequest {
+    from(json!({"from": "task", "id": id.to_string()}))
+}
+
+#[tokio::test]
+async fn a_fork_starts_from_what_a_task_left_and_needs_that_task_no_more() {
+    let h = Harness::new().await;
+    let (change, blobs) = leaving_a_file(&h).await;
+    let worker = h.worker(1).await;
+    let captured = h.store.blobs().put("captured".into()).await.unwrap();
+    let parent = h.submit_request(listed()).await;
+    h.completed(parent).await;
+    assert_eq!(h.service.changes(&h.caller, parent).await.unwrap(), [change]);
+
+    let fork = h.submit_request(fork_of(parent)).await;
+    h.completed(fork).await;
+    let WorkspaceSource::Task { id, origin: Some(origin) } = h.task(fork).await.workspace else {
+        panic!("it is no fork")
+    };
+    let source = WorkspaceSource::Dir { path: "/listed".into() };
+    let snapshot = Some(SnapshotRef { blob: blobs[0], contents: vec![blobs[1]] });
+    assert_eq!(id, parent);
+    assert_eq!(*origin, Origin { source, captured: Some(captured), snapshot });
+    // The same again is no change of its own.
+    assert_eq!(h.service.changes(&h.caller, fork).await.unwrap(), []);
+    let chain = h.submit_request(fork_of(fork)).await;
+    h.completed(chain).await;
+    assert_eq!(h.task(chain).await.origin(), *origin, "a chain is as long as one fork");
+
+    let needed = [captured, blobs[0], blobs[1]];
+    for id in [parent, chain] {
+        h.service.delete(&h.caller, id).await.unwrap();
+    }
+    assert_eq!(h.store.without_task(needed.to_vec()).await.unwrap(), []);
+    h.store.collect_blobs(UnixMillis(u64::MAX)).await.unwrap();
+    assert_eq!(h.service.changes(&h.caller, fork).await.unwrap(), []);
+    h.service.delete(&h.caller, fork).await.unwrap();
+    assert_eq!(h.store.without_task(needed.to_vec()).await.unwrap(), needed);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_task_left_is_known_once_it_has_ended_by_itself() {
+    let h = Harness::new().await;
+    leaving_a_file(&h).await;
+    let conflict = async |id| match h.service.changes(&h.caller, id).await {
+        Err(ServiceError::Conflict { message }) => message,
+        other => panic!("{other:?}"),
+    };
+    let queued = h.submit(json!({})).await;
+    assert!(conflict(queued).await.contains("is queued: it has not ended"));
+    let found = faults(h.service.submit(&h.caller, fork_of(queued)).await.unwrap_err());
+    assert!(found[0].message.contains("when it has ended"), "{found:?}");
+    h.service.cancel(&h.caller, queued, None).await.unwrap();
+    assert!(conflict(queued).await.contains("is cancelled, and its workspace was not kept"));
+    let found = faults(h.service.submit(&h.caller, fork_of(queued)).await.unwrap_err());
+    assert!(found[0].message.contains("was not kept"), "{found:?}");
+
+    let worker = h.worker(1).await;
+    h.script(|_, _| {
+        let failure = Failure {
+            code: ErrorCode::ExecutorFailed,
+            message: "no".into(),
+            detail: None,
+            retryable: false,
+        };
+        Box::pin(std::future::ready(Outcome::Failed(failure)))
+    });
+    let failed = h.submit(json!({})).await;
+    assert_eq!(h.ended(failed).await.left().map(|left| left.counts.added), Some(1));
+    // Another try starts as the first one did.
+    worker.stop().await;
+    h.service.retry(&h.caller, failed).await.unwrap();
+    assert_eq!(h.task(failed).await.left, None);
+}
+
+#[tokio::test]
+async fn a_fork_needs_the_right_to_read_in_that_namespace() {
+    let h = Harness::new().await;
+    let worker = h.worker(1).await;
+    let id = h.submit(json!({})).await;
+    h.completed(id).await;
+    let rights = |rights: &[Right]| Caller {
+        rights: rights.iter().copied().collect::<Rights>(),
+        ..h.caller.clone()
+    };
+    let blind = h.service.submit(&rights(&[Right::Submit]), fork_of(id)).await.unwrap_err();
+    assert!(matches!(blind, ServiceError::Forbidden { .. }), "{blind}");
+    h.service.submit(&rights(&[Right::Submit, Right::Read]), fork_of(id)).await.unwrap();
+    let other = h.caller.within(Namespace::new("other").unwrap()).unwrap();
+    h.service.upload(&other, "work", bytes::Bytes::from_static(b"work")).await.unwrap();
+    let mut request = fork_of(id);
+    request.namespace = Some("other".into());
+    let found = faults(h.service.submit(&h.caller, request).await.unwrap_err());
+    assert!(found[0].message.contains("`other` has no task"), "{found:?}");
+    assert!(matches!(h.service.changes(&other, id).await, Err(ServiceError::NotFound { .. })));
+    worker.stop().await;
 }

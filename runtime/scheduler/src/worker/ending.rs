@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Draft, ErrorCode, EventBody, Failure, InterruptReason, Outcome, Principal, Task, TaskError,
+    Draft, ErrorCode, EventBody, Failure, InterruptReason, Left, Outcome, Principal, Ran, Task,
+    TaskError,
 };
 
 use super::Worker;
@@ -16,7 +17,7 @@ const MAX_RECOVERIES: u32 = 5;
 /// How a run ended.
 pub(super) enum Ending {
     /// By itself.
-    Outcome(Outcome),
+    Ran(Ran),
     /// It was stopped.
     Stopped(Stop),
 }
@@ -29,11 +30,17 @@ impl Ending {
     /// Returns the events that end the run, none where it has lost the right to append.
     pub(super) fn drafts(self, worker: &Worker, task: &Task) -> Vec<Draft> {
         let (by, bodies) = match self {
-            Self::Outcome(Outcome::Completed(output)) => {
-                (None, vec![EventBody::Completed { output: Arc::new(output) }])
-            }
-            Self::Outcome(Outcome::Failed(failure)) => (None, vec![failed(worker, task, failure)]),
-            Self::Outcome(Outcome::Interrupted(reason)) => (None, interrupted(task, reason)),
+            Self::Ran(Ran { outcome, left }) => (
+                None,
+                match outcome {
+                    Outcome::Completed(output) => {
+                        let left = left.filter(|left| *left != Left::default()).map(Box::new);
+                        vec![EventBody::Completed { output: Arc::new(output), left }]
+                    }
+                    Outcome::Failed(failure) => vec![failed(worker, task, failure, left)],
+                    Outcome::Interrupted(reason) => interrupted(task, reason),
+                },
+            ),
             Self::Stopped(Stop::Drain) => (None, interrupted(task, InterruptReason::Drain)),
             Self::Stopped(Stop::Cancel { by, reason }) => {
                 let body = cancelled(task.attempt, &by, reason.as_deref());
@@ -47,11 +54,11 @@ impl Ending {
     }
 }
 
-fn failed(worker: &Worker, task: &Task, failure: Failure) -> EventBody {
+fn failed(worker: &Worker, task: &Task, failure: Failure, left: Option<Left>) -> EventBody {
     let Failure { code, message, detail, retryable } = failure;
     let error = TaskError { code, message, detail, attempt: task.attempt, retryable };
     if !retryable || !task.may_retry() {
-        return EventBody::Failed { error };
+        return EventBody::Failed { error, left: left.map(Box::new) };
     }
     // Full jitter: what failed together does not come back together.
     let longest_ms = task.retry.backoff_after_ms(task.attempts_used());
@@ -73,6 +80,7 @@ pub(super) fn interrupted(task: &Task, reason: InterruptReason) -> Vec<EventBody
                 attempt: task.attempt,
                 retryable: false,
             },
+            left: None,
         });
     }
     bodies

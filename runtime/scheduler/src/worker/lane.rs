@@ -112,16 +112,17 @@ async fn run_one(
                 let job = Job { workspace, ..job(&task, kind, input, start, (!fresh, journal)) };
                 guest(worker, &run, job).await
             }
-            (Ok(()), Err(failure)) => Ending::Outcome(Outcome::Failed(failure)),
+            (Ok(()), Err(failure)) => Ending::Ran(Outcome::Failed(failure).into()),
             (Err(Stopped), _) => Ending::Stopped(run.stop_reason().unwrap_or(Stop::Lost)),
         }
     } else {
-        Ending::Outcome(Outcome::Failed(Failure {
+        let failure = Failure {
             code: ErrorCode::ExecutorMissing,
             message: format!("the executor `{}` is gone", task.executor),
             detail: None,
             retryable: false,
-        }))
+        };
+        Ending::Ran(Outcome::Failed(failure).into())
     };
     worker.warm.forget(&run);
     run.end(ending.drafts(worker, &task));
@@ -219,9 +220,9 @@ async fn guest(worker: &Arc<Worker>, run: &Arc<Run>, job: Job) -> Ending {
         // First, so that a stop does not give the guest another turn.
         biased;
         reason = run.stopped() => Ending::Stopped(reason),
-        outcome = guest => match outcome {
-            Ok(outcome) => Ending::Outcome(outcome),
-            Err(panic) => Ending::Outcome(Outcome::Failed(panicked(run, &*panic))),
+        ran = guest => match ran {
+            Ok(ran) => Ending::Ran(ran),
+            Err(panic) => Ending::Ran(Outcome::Failed(panicked(run, &*panic)).into()),
         },
     }
 }

@@ -1,8 +1,10 @@
 //! An event on the wire: `{seq, at, by, attempt, kind, data}`.
 
+use std::borrow::Cow;
+
 use errand_core::{
-    Artifact, Event, EventBody, InterruptReason, LogLine, Principal, Progress, Status, Submission,
-    TaskError, TaskId, Verdict, WaitingFor, WorkerId,
+    Artifact, ChangeCounts, Event, EventBody, InterruptReason, LogLine, Principal, Progress,
+    Status, Submission, TaskError, TaskId, Verdict, WaitingFor, WorkerId, WorkspaceSource,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -109,7 +111,7 @@ impl<'a> From<&'a Progress> for Recorded<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Body<'a> {
-    Submitted(&'a Submission),
+    Submitted(Cow<'a, Submission>),
     Started {
         run: u32,
         worker: &'a WorkerId,
@@ -183,9 +185,13 @@ enum Body<'a> {
     RetryRequested {},
     Completed {
         output: &'a Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changes: Option<ChangeCounts>,
     },
     Ended {
         error: &'a TaskError,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changes: Option<ChangeCounts>,
     },
 }
 
@@ -193,7 +199,14 @@ impl<'a> From<&'a EventBody> for Body<'a> {
     fn from(body: &'a EventBody) -> Self {
         use EventBody as E;
         match body {
-            E::Submitted(submission) => Self::Submitted(submission),
+            E::Submitted(submission) => Self::Submitted(match submission.workspace {
+                // Where that lies is nobody's business.
+                WorkspaceSource::Task { id, .. } => {
+                    let workspace = WorkspaceSource::Task { id, origin: None };
+                    Cow::Owned(Submission { workspace, ..(**submission).clone() })
+                }
+                _ => Cow::Borrowed(submission),
+            }),
             E::Started { run, worker, engine, workspace, placed } => {
                 let (workspace, placed) = (*workspace, placed.as_ref());
                 Self::Started { run: *run, worker, engine, workspace, placed }
@@ -243,8 +256,13 @@ impl<'a> From<&'a EventBody> for Body<'a> {
                 not_before: Rfc3339(*not_before),
             },
             E::RetryRequested {} => Self::RetryRequested {},
-            E::Completed { output } => Self::Completed { output },
-            E::Failed { error } | E::Cancelled { error } => Self::Ended { error },
+            E::Completed { output, left } => {
+                Self::Completed { output, changes: left.as_deref().map(|left| left.counts) }
+            }
+            E::Failed { error, left } => {
+                Self::Ended { error, changes: left.as_deref().map(|left| left.counts) }
+            }
+            E::Cancelled { error } => Self::Ended { error, changes: None },
         }
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod read;
 mod request;
 pub(crate) mod submit;
 mod view;
+pub(crate) mod workspace;
 
 use view::{Link, TaskView};

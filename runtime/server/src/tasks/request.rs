@@ -60,7 +60,7 @@ pub(crate) struct TaskRequestBody {
     notify: Vec<NotifyBody>,
 }
 
-/// What a workspace starts from. `task` is not supported yet.
+/// What a workspace starts from.
 #[derive(ToSchema)]
 #[schema(as = Workspace)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +83,7 @@ pub(crate) struct WorkspaceBody {
     #[serde(rename = "ref")]
     #[schema(required = false)]
     reference: Option<String>,
-    /// With `task`: whose workspace to fork.
+    /// With `task`: the task whose workspace is gone on from, as that left it. It must have ended.
     #[schema(required = false)]
     id: Option<String>,
     /// With `git`: the directories and files of it that are wanted; all without it.

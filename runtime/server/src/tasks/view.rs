@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use errand_core::{
-    ContextId, ErrorCode, ExecutorRef, Namespace, Progress, Status, Task, TaskError, TaskId,
-    WaitingFor,
+    ContextId, ErrorCode, ExecutorRef, Left, Namespace, Progress, Status, Task, TaskError, TaskId,
+    WaitingFor, WorkspaceSource,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::workspace::{CountsView, SourceView};
 use crate::hosts::Base;
 use crate::time::Rfc3339;
 
@@ -64,6 +65,14 @@ pub(crate) struct TaskView<'a> {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime, required)]
     finished_at: Option<Rfc3339>,
+    /// What its workspace starts from, where that is not nothing; of a commit, also which one it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    workspace: Option<SourceView<'a>>,
+    /// How many files and links it changed in its workspace, where it has ended and that is known; left
+    /// out of a task that started with nothing and left nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<CountsView>,
     /// Where to go from here.
     links: Links<'a>,
 }
@@ -167,6 +176,8 @@ pub(crate) enum ErrorCodeName {
 impl<'a> TaskView<'a> {
     pub(crate) fn new(task: &'a Task, base: &'a Base) -> Self {
         let link = |kind| Link { base, id: task.id, kind };
+        let is_empty = task.workspace == WorkspaceSource::Empty;
+        let left = task.left().filter(|left| !is_empty || *left != Left::default());
         Self {
             id: task.id,
             namespace: &task.namespace,
@@ -185,6 +196,8 @@ impl<'a> TaskView<'a> {
             created_at: Rfc3339(task.created_at),
             started_at: task.started_at.map(Rfc3339),
             finished_at: task.finished_at.map(Rfc3339),
+            workspace: (!is_empty).then_some(SourceView(&task.workspace)),
+            changes: left.map(|left| left.counts.into()),
             links: Links {
                 itself: link(LinkKind::Itself),
                 events: link(LinkKind::Events),

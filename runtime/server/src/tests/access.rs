@@ -122,8 +122,6 @@ async fn unknown_paths_and_methods_are_problems() {
 async fn what_is_not_there_yet_says_so_to_those_who_may_ask() {
     let server = server().await;
     for (method, uri) in [
-        (Method::GET, "/v1/tasks/x/diff"),
-        (Method::GET, "/v1/tasks/x/workspace"),
         (Method::POST, "/v1/tasks/x/signals"),
         (Method::GET, "/v1/approvals?status=pending"),
         (Method::POST, "/v1/approvals/a"),

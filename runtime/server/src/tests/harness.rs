@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use errand_core::{
     AdmissionError, Artifact, BlobError, Blobs, BoxFuture, Digest, ErrorCode, EventBody,
-    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Level, Outcome,
+    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Level, Outcome, Ran,
     RunHost, Runner, Signature, Stream, WorkerId,
 };
 use errand_scheduler::{Parts, Scheduler, SchedulerConfig, Service, Settings};
@@ -242,7 +242,7 @@ impl Runner for Puppet {
         Vec::new()
     }
 
-    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Outcome> {
+    fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {
         Box::pin(async move {
             match job.input["do"].as_str().unwrap_or_default() {
                 "hold" => {
@@ -253,12 +253,13 @@ impl Runner for Puppet {
                     }
                 }
                 "fail" => {
-                    return Outcome::Failed(Failure {
+                    let failure = Failure {
                         code: ErrorCode::ExecutorFailed,
                         message: "it said no".to_owned(),
                         detail: Some(json!({"why": "because"})),
                         retryable: false,
-                    });
+                    };
+                    return Outcome::Failed(failure).into();
                 }
                 "log" => {
                     let count = job.input["count"].as_u64().unwrap_or(1);
@@ -266,7 +267,8 @@ impl Runner for Puppet {
                         let body =
                             EventBody::Emitted { kind: "counted".to_owned(), data: json!(number) };
                         if host.record(vec![body], None).await.is_err() {
-                            return Outcome::Interrupted(errand_core::InterruptReason::Drain);
+                            return Outcome::Interrupted(errand_core::InterruptReason::Drain)
+                                .into();
                         }
                     }
                     let text = Bytes::from_static(b"hello\n");
@@ -284,7 +286,7 @@ impl Runner for Puppet {
                 }
                 _ => {}
             }
-            Outcome::Completed(json!({"echo": *job.input}))
+            Outcome::Completed(json!({"echo": *job.input})).into()
         })
     }
 

@@ -97,7 +97,8 @@ async fn a_request_that_is_wrong_names_every_fault() {
 async fn fields_of_later_issues_are_unsupported() {
     let server = server().await;
     server.upload("prog").await;
-    let asked = json!({"executor": "prog", "workspace": {"from": "task", "id": "x"}});
+    let notify = json!([{"url": "https://example.org", "events": ["completed"]}]);
+    let asked = json!({"executor": "prog", "notify": notify});
     server.post("/v1/tasks", asked).await.problem(422, "unsupported");
 }
 

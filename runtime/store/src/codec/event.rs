@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use errand_core::{Digest, Draft, Event, EventBody, Principal, Progress, StoreError, UnixMillis};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::seal::{self, BlobRef, Part};
 use super::{from_json, keys, to_json};
@@ -33,13 +32,15 @@ impl PreparedDraft {
     /// Encodes what can be encoded, and writes what must lie in blobs.
     pub(crate) fn new(draft: Draft, blobs: &dyn BlobFiles) -> Result<Self, StoreError> {
         let result = match &draft.body {
-            EventBody::Completed { output } => Some(to_json(output)),
-            EventBody::Failed { error } | EventBody::Cancelled { error } => Some(to_json(error)),
+            EventBody::Completed { output, .. } => Some(to_json(output)),
+            EventBody::Failed { error, .. } | EventBody::Cancelled { error } => {
+                Some(to_json(error))
+            }
             _ => None,
         };
         let body = match &draft.body {
-            EventBody::Completed { .. } => {
-                to_json(&EventBody::Completed { output: Arc::new(Value::Null) })
+            EventBody::Completed { left, .. } => {
+                to_json(&EventBody::Completed { output: Arc::default(), left: left.clone() })
             }
             body => to_json(body),
         };
@@ -56,6 +57,9 @@ impl PreparedDraft {
         match &draft.body {
             EventBody::ArtifactPublished(artifact) => needs.push(artifact.blake3),
             EventBody::Started { workspace, .. } => needs.extend(*workspace),
+            EventBody::Completed { left, .. } | EventBody::Failed { left, .. } => {
+                needs.extend(left.iter().flat_map(|left| left.blobs()));
+            }
             _ => {}
         }
         Ok(Self { draft, body, result, blobs: needs })

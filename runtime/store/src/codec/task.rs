@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use errand_core::{
-    AttemptStart, Digest, Epoch, Event, EventBody, Lease, LogOffsets, Progress, Seed, Status,
+    AttemptStart, Digest, Epoch, Event, EventBody, Lease, Left, LogOffsets, Progress, Seed, Status,
     StoreError, Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
 };
 use serde::{Deserialize, Serialize};
@@ -106,6 +106,8 @@ pub(crate) struct Live {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     captured: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    left: Option<Box<Left>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     waiting_for: Option<WaitingFor>,
     attempt: u32,
     first_attempt: u32,
@@ -181,6 +183,7 @@ impl Live {
             output: _,
             error: _,
             captured,
+            left,
             status,
             waiting_for,
             attempt,
@@ -202,6 +205,7 @@ impl Live {
             version: *version,
             status: *status,
             captured: *captured,
+            left: left.clone(),
             waiting_for: *waiting_for,
             attempt: *attempt,
             first_attempt: *first_attempt,
@@ -235,6 +239,7 @@ impl Live {
         task.version = self.version;
         task.status = self.status;
         task.captured = self.captured;
+        task.left = self.left;
         task.waiting_for = self.waiting_for;
         task.attempt = self.attempt;
         task.first_attempt = self.first_attempt;

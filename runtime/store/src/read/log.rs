@@ -75,7 +75,7 @@ impl View {
     /// Puts back what is stored once in the record. Nothing where the record is not there yet: a reader
     /// may find a part of what is being applied.
     pub(crate) fn whole(&self, id: TaskId, mut event: Event) -> Result<Option<Event>, StoreError> {
-        if let EventBody::Completed { output } = &mut event.body {
+        if let EventBody::Completed { output, .. } = &mut event.body {
             match task::read_output(&*self.kv, &*self.blobs, id)? {
                 Some(there) => *output = there,
                 None => return Ok(None),
@@ -154,7 +154,7 @@ mod tests {
         })
         .await;
         let before = kv.get(&keys::live(id)).unwrap().unwrap();
-        append(EventBody::Completed { output: Arc::new(json!("done")) }).await;
+        append(EventBody::Completed { output: Arc::new(json!("done")), left: None }).await;
         let after = kv.get(&keys::live(id)).unwrap().unwrap();
 
         // What a reader finds while the batch is applied key by key: the log's, and not yet the record's.
@@ -169,7 +169,7 @@ mod tests {
         set(after);
         let whole = store.events(id, 0, 10).await.unwrap();
         let output = Arc::new(json!("done"));
-        assert_eq!(whole[2].body, EventBody::Completed { output });
+        assert_eq!(whole[2].body, EventBody::Completed { output, left: None });
     }
 
     fn task(id: TaskId) -> NewTask {

@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use errand_core::{
-    Digest, EventBody, Idempotency, NewTask, Status, StoreError, Task, TaskId, WorkspaceSource,
-};
+use errand_core::{Digest, EventBody, Idempotency, NewTask, Status, StoreError, Task, TaskId};
 use serde_json::Value;
 
 use super::{Active, State};
@@ -34,9 +32,7 @@ impl PreparedTask {
         };
         let key = idempotency.as_ref().map(|idempotency| idempotency.key.clone());
         let (sealed, mut needs) = seal_submission(id, submitted, key, blobs)?;
-        if let WorkspaceSource::Tar { blob } = &task.workspace {
-            needs.push(*blob);
-        }
+        needs.extend(task.origin().blobs());
         Ok(Self { task, input, sealed, idempotency, blobs: needs })
     }
 }

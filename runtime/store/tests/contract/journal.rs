@@ -130,7 +130,7 @@ async fn a_completed_or_deleted_task_has_no_journal(store: &dyn Store) {
 
     let (failed, epoch) = run(store, submission()).await;
     journal(store, failed.id, epoch, vec![given(1)]).await;
-    let end = EventBody::Failed { error: error(ErrorCode::Trap) };
+    let end = EventBody::Failed { error: error(ErrorCode::Trap), left: None };
     let task = append(store, failed.id, Guard::Lease(epoch), vec![end]).await.unwrap();
     assert_eq!(store.journal(task.id).await.unwrap(), [given(1)], "a retry may keep it");
     store.delete(task.id, task.version).await.unwrap();

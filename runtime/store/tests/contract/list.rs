@@ -26,7 +26,7 @@ async fn every_filter_gives_what_it_names_newest_first(store: &dyn Store) {
         let mut task = submit(store, new).await;
         match n % 4 {
             1 => {
-                let failed = EventBody::Failed { error: error(ErrorCode::Lost) };
+                let failed = EventBody::Failed { error: error(ErrorCode::Lost), left: None };
                 task = append(store, task.id, Guard::Version(1), vec![failed]).await.unwrap();
             }
             2 => {

@@ -14,6 +14,7 @@ crate::cases!(
     a_task_that_was_retried_is_found_no_more,
     blobs_go_when_nothing_refers_to_them_and_they_are_old,
     an_idempotency_key_goes_with_its_task,
+    what_a_task_left_stays_with_it_and_with_its_forks,
     blobs_that_tasks_start_from_are_told_from_others,
 );
 
@@ -67,7 +68,7 @@ async fn a_task_that_runs_or_ended_later_is_not_found(store: &dyn Store) {
 
 async fn a_task_that_was_retried_is_found_no_more(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
-    let failed = EventBody::Failed { error: error(ErrorCode::ExecutorFailed) };
+    let failed = EventBody::Failed { error: error(ErrorCode::ExecutorFailed), left: None };
     let task = append(store, task.id, Guard::Lease(epoch), vec![failed]).await.unwrap();
     assert_eq!(expired(store, 50_000, 10).await, [(task.id, task.version)]);
     let guard = Guard::Version(task.version);
@@ -102,6 +103,29 @@ async fn an_idempotency_key_goes_with_its_task(store: &dyn Store) {
     let first = append(store, first.id, Guard::Version(1), bodies).await.unwrap();
     store.delete(first.id, first.version).await.unwrap();
     submit_new(store, with_key(new(submission()), "key", "another request")).await;
+}
+
+async fn what_a_task_left_stays_with_it_and_with_its_forks(store: &dyn Store) {
+    let [own, large, archive] = [b"own".as_slice(), b"large", b"archive"].map(Digest::of);
+    let snapshot = SnapshotRef { blob: own, contents: vec![large] };
+    let left = Left { counts: ChangeCounts::default(), snapshot: Some(snapshot.clone()) };
+    let (task, epoch) = run(store, submission()).await;
+    let end = EventBody::Completed { output: Arc::default(), left: Some(Box::new(left.clone())) };
+    let task = append(store, task.id, Guard::Lease(epoch), vec![end]).await.unwrap();
+    assert_eq!(task.left(), Some(left.clone()));
+    assert_eq!(store.task(task.id).await.unwrap().unwrap().left(), Some(left), "read back");
+    let origin = Origin {
+        source: WorkspaceSource::Tar { blob: archive },
+        captured: None,
+        snapshot: Some(snapshot),
+    };
+    let workspace = WorkspaceSource::Task { id: task.id, origin: Some(Box::new(origin)) };
+    let fork = ended(store, Submission { workspace, ..submission() }, 5_000).await;
+    store.delete(task.id, task.version).await.unwrap();
+    let all = vec![own, large, archive];
+    assert_eq!(store.without_task(all.clone()).await.unwrap(), []);
+    store.delete(fork.id, fork.version).await.unwrap();
+    assert_eq!(store.without_task(all.clone()).await.unwrap(), all);
 }
 
 async fn blobs_that_tasks_start_from_are_told_from_others(store: &dyn Store) {

@@ -72,7 +72,7 @@ async fn the_same_key_twice_in_a_batch_gives_one_task(store: &dyn Store) {
 
 async fn a_key_is_free_again_when_its_task_is_deleted(store: &dyn Store) {
     let first = submit_new(store, with_key(new(submission()), "k", "one")).await;
-    let failed = EventBody::Failed { error: error(ErrorCode::Lost) };
+    let failed = EventBody::Failed { error: error(ErrorCode::Lost), left: None };
     let task = append(store, first.id, Guard::Version(1), vec![failed]).await.unwrap();
     store.delete(first.id, task.version).await.unwrap();
     assert_eq!(store.task(first.id).await.unwrap(), None);
@@ -112,7 +112,7 @@ async fn large_inputs_and_outputs_come_back(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
     let detail = Some(json!("x".repeat(100_000)));
     let error = TaskError { detail, ..error(ErrorCode::ExecutorFailed) };
-    let failed = EventBody::Failed { error: error.clone() };
+    let failed = EventBody::Failed { error: error.clone(), left: None };
     append(store, task.id, Guard::Lease(epoch), vec![failed]).await.unwrap();
     assert_eq!(store.task(task.id).await.unwrap().unwrap().error, Some(error));
     append(store, task.id, Guard::Version(3), vec![EventBody::RetryRequested {}]).await.unwrap();

@@ -95,7 +95,7 @@ pub(crate) fn started(run: u32) -> EventBody {
 }
 
 pub(crate) fn completed(output: Value) -> EventBody {
-    EventBody::Completed { output: Arc::new(output) }
+    EventBody::Completed { output: Arc::new(output), left: None }
 }
 
 pub(crate) fn error(code: ErrorCode) -> TaskError {

@@ -13,8 +13,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use errand_core::{Manifest, Snapshot, SnapshotRef};
 use errand_workspace::{
-    Look, MAX_FILES, OpenFile, Quota, Workspace, WorkspaceError, Workspaces, locate,
+    Began, Look, MAX_FILES, OpenFile, Quota, StopFlag, Workspace, WorkspaceError, Workspaces,
+    locate,
 };
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi::filesystem::{
@@ -55,12 +57,23 @@ pub(crate) struct Start {
     pub(crate) seeds: Vec<SeedFile>,
 }
 
+/// A workspace whose guest has ended.
+pub(crate) struct TakenAway {
+    pub(crate) workspace: Workspace,
+    pub(crate) began: Began,
+    pub(crate) snapshot: Option<(SnapshotRef, Snapshot)>,
+}
+
 /// The files of one run. A directory that starts empty is made when the guest first looks for it.
 pub(crate) struct Files {
     workspaces: Option<Arc<Workspaces>>,
     name: String,
     seeds: Vec<SeedFile>,
     workspace: Option<Workspace>,
+    /// How it was then.
+    began: Began,
+    /// What that is of its source, where it is not all of it.
+    snapshot: Option<(SnapshotRef, Snapshot)>,
     /// Whether it has files that other workspaces have too.
     shares: bool,
     /// What the repository that it is of knows of it.
@@ -87,10 +100,19 @@ impl Files {
     ) -> Result<Self, Ended> {
         let Start { name, made, seeds } = start;
         let (mut shares, mut registered) = (false, None);
+        let (mut began, mut snapshot) = (Began::Copied(Manifest::default()), None);
         let (workspace, quota) = match made {
-            Some(Made { workspace, quota, base, registered: known, .. }) => {
+            Some(Made {
+                workspace,
+                quota,
+                began: at_start,
+                snapshot: of,
+                registered: known,
+                ..
+            }) => {
                 registered = known;
-                shares = base.is_some();
+                shares = at_start.base().is_some();
+                (began, snapshot) = (at_start, of);
                 (Some(workspace), quota)
             }
             None => (
@@ -106,6 +128,8 @@ impl Files {
             name,
             seeds,
             workspace,
+            began,
+            snapshot,
             shares,
             _registered: registered,
             quota,
@@ -130,9 +154,21 @@ impl Files {
         self.workspace.as_ref()
     }
 
-    /// Takes the workspace away, which removes it when it is dropped.
-    pub(crate) fn take(&mut self) -> Option<Workspace> {
-        self.workspace.take()
+    /// Looks at what is there before the guest begins.
+    pub(crate) fn survey(&mut self) -> Result<(), Ended> {
+        if let Some(workspace) = &self.workspace {
+            let manifest = workspace.manifest(None, &StopFlag::default());
+            let manifest = manifest.map_err(|error| Ended::Host(error.to_string()))?;
+            self.began = Began::Copied(manifest);
+        }
+        Ok(())
+    }
+
+    /// Takes the workspace away, which removes it when it is dropped, with how it was at the start.
+    pub(crate) fn take(&mut self) -> Option<TakenAway> {
+        let workspace = self.workspace.take()?;
+        let began = std::mem::replace(&mut self.began, Began::Copied(Manifest::default()));
+        Some(TakenAway { workspace, began, snapshot: self.snapshot.take() })
     }
 
     fn make(&mut self) -> Result<Option<&Workspace>, Ended> {
