@@ -52,6 +52,7 @@ impl Opened {
         if force {
             return Ok(());
         }
+        self.check_has(commit)?;
         let state = self.repository.work_tree_state(commit, &self.stop);
         let state = state.map_err(|error| self.refused(error))?;
         if state.is_clean_at(commit) {
@@ -77,6 +78,7 @@ impl Opened {
 
     /// Prepares to make a commit, with the person who calls this as its author.
     pub(super) fn commits_on(self, base: &CommitId) -> Result<Commits<'_>> {
+        self.check_has(base)?;
         let author = self.repository.configured_author(WallClock.now(), &self.stop);
         let author = author.map_err(|error| self.refused(error))?.ok_or_else(|| {
             CommandError::refused("make a commit: git does not know your name and address")
@@ -84,6 +86,17 @@ impl Opened {
                 .hint("git config --global user.email you@example.org")
         })?;
         Ok(Commits { opened: self, base, author })
+    }
+
+    fn check_has(&self, commit: &CommitId) -> Result<()> {
+        match self.repository.resolve(commit.as_str(), &self.stop) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(CommandError::refused(format_args!(
+                "`{}` does not have the commit that the task started from: {commit}",
+                self.path.display()
+            ))
+            .hint("fetch it, or write the changes to a directory with `--to DIR`")),
+        }
     }
 
     fn refused(&self, error: StartError) -> CommandError {
