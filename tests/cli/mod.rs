@@ -21,6 +21,7 @@ mod terminal;
 mod tour;
 mod usage;
 mod workspaces;
+mod workspaces_back;
 
 use crate::harness::shell;
 

@@ -36,6 +36,13 @@ fn wrong_command_lines_end_with_2_and_say_what_is_wrong() {
         ("token create ci", "--right"),
         ("token create ci --right everything", "submit"),
         ("artifacts some-id -o file", "<PATH>"),
+        ("diff", "<ID>"),
+        ("diff some-id --stat --json", "--json"),
+        ("apply", "<ID>"),
+        ("apply some-id -m text", "--branch"),
+        ("apply some-id --branch new --force", "--force"),
+        ("fork", "<ID>"),
+        ("fork some-id --workspace .", "--workspace"),
         ("--server nonsense list", "nonsense"),
     ] {
         let line: Vec<&str> = line.split(' ').collect();
@@ -59,15 +66,11 @@ fn what_is_not_there_yet_says_unsupported() {
         "approvals --json",
         "approve some-id --comment yes",
         "deny some-id",
-        "diff some-id",
-        "apply some-id --force",
-        "fork some-id",
         "schedule list",
         "mcp",
         "mcp install claude",
         "plugin add https://example.com/thing.wasm",
         "run --allow-http example.com a.py",
-        "submit python --workspace task:some-id",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         alone(&line).fails(2, "unsupported");
@@ -91,7 +94,19 @@ fn help_and_version_are_data() {
     }
     assert!(!overview.contains("__compile"), "that one is not for people");
     assert!(alone(&["--version"]).ok().starts_with("errand "));
-    for command in ["run", "serve", "submit", "list", "watch", "logs", "artifacts", "plugin"] {
+    for command in [
+        "run",
+        "serve",
+        "submit",
+        "list",
+        "watch",
+        "logs",
+        "artifacts",
+        "diff",
+        "apply",
+        "fork",
+        "plugin",
+    ] {
         let help = alone(&[command, "--help"]).ok();
         assert!(help.contains(&format!("Usage: errand {command}")), "{help}");
     }
@@ -128,6 +143,9 @@ fn without_a_server_every_command_that_needs_one_ends_with_5() {
         "result x",
         "events x",
         "artifacts x",
+        "diff x",
+        "apply x",
+        "fork x",
         "cancel x",
         "retry x",
         "delete x",

@@ -11,10 +11,10 @@ use crate::harness::shell::{self, Ran};
 use crate::harness::{Server, plugin, plugin_path, shared};
 
 /// A directory to work on.
-struct Tree(TempDir);
+pub(super) struct Tree(TempDir);
 
 impl Tree {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let tree = Self(tempfile::tempdir().expect("a temporary directory can be made"));
         for (path, text) in files {
             let path = tree.path().join(path);
@@ -24,11 +24,11 @@ impl Tree {
         tree
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.path().to_str().expect("a temporary path is text")
     }
 }
@@ -230,11 +230,11 @@ os.remove('gone')
 print('done')
 ";
 
-fn to_fix() -> Tree {
+pub(super) fn to_fix() -> Tree {
     Tree::new(&[("a.txt", "a\n"), ("b/c.txt", "c\n"), ("gone", "gone\n"), ("same", "same\n")])
 }
 
-fn texts(tree: &Tree) -> Vec<(String, String)> {
+pub(super) fn texts(tree: &Tree) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     let mut directories = vec![tree.path().to_owned()];
     while let Some(directory) = directories.pop() {

@@ -113,6 +113,9 @@ Tasks:
   result        Prints a task's output
   events        Prints a task's log of events
   artifacts     Lists the files that a task left, or fetches one
+  diff          Shows what a task changed in its workspace
+  apply         Writes a task's changes back
+  fork          Submits a task that starts from another's workspace
   cancel        Stops tasks
   retry         Tries failed or cancelled tasks again
   delete        Removes ended tasks with all that belongs to them
@@ -130,9 +133,6 @@ Not in this version, each answers `unsupported`:
   approvals     Lists what waits for a person's decision
   approve       Approves what a task asks for
   deny          Denies what a task asks for
-  diff          Shows what a task changed in its workspace
-  apply         Writes a task's changes back
-  fork          Submits a task that starts from another's workspace
   schedule      Runs tasks at set times
   mcp           Serves agents over MCP on standard input and output
 

@@ -40,6 +40,20 @@ pub(crate) fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     Ok(listed)
 }
 
+/// Tells whether nothing is there, or a directory with nothing in it.
+pub(crate) fn is_vacant(path: &Path) -> Result<bool> {
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(unreadable(path, &error)),
+    }
+}
+
+/// Makes a directory with those that it lies in, where they are not there.
+pub(crate) fn make_directory(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| unwritable(path, &error))
+}
+
 /// Reads standard input as text.
 pub(crate) fn read_stdin() -> Result<String> {
     let mut text = String::new();

@@ -3,6 +3,7 @@
 //! Owns the process: arguments, standard streams, exit codes. It starts nothing before it knows the
 //! command (no runtime, no logging, no TLS), because `errand run` is to cost no more than what it runs.
 
+mod changes;
 mod cli;
 mod client;
 mod commands;

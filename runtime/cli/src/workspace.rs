@@ -1,4 +1,4 @@
-//! What a task's workspace starts from, as it is said on the command line: a directory, or an archive.
+//! What a task's workspace starts from, as it is said on the command line.
 //!
 //! A directory that the server lists is only named to it. Another one is packed here, by the same rules,
 //! and uploaded.
@@ -30,8 +30,8 @@ pub(crate) enum WorkspaceArg {
     Archive(PathBuf),
     /// A commit of a repository of this machine.
     Repository { path: PathBuf, reference: String },
-    /// What a later version brings.
-    Later(String),
+    /// What a task left.
+    Task(String),
 }
 
 impl FromStr for WorkspaceArg {
@@ -48,7 +48,7 @@ impl FromStr for WorkspaceArg {
                 };
                 Self::Repository { path: path.into(), reference: reference.to_owned() }
             }
-            Some(("task", _)) => Self::Later(text.to_owned()),
+            Some(("task", id)) => Self::Task(id.to_owned()),
             _ => Self::Directory(text.into()),
         })
     }
@@ -69,6 +69,9 @@ pub(crate) enum WorkspaceSource {
         #[serde(rename = "ref")]
         reference: String,
     },
+    Task {
+        id: String,
+    },
 }
 
 /// What the server says of a blob.
@@ -78,16 +81,6 @@ struct Blob {
 }
 
 impl WorkspaceArg {
-    /// Refuses what this version does not do yet.
-    pub(crate) fn check(&self) -> Result<()> {
-        match self {
-            Self::Later(text) => Err(CommandError::unsupported(format_args!(
-                "`--workspace {text}`: workspaces start from no other task in this version"
-            ))),
-            _ => Ok(()),
-        }
-    }
-
     /// Brings it to the server, where that has to be; returns what the request says.
     pub(crate) fn bring(
         &self,
@@ -97,7 +90,7 @@ impl WorkspaceArg {
     ) -> Result<Option<WorkspaceSource>> {
         let archive = match self {
             Self::Empty => return Ok(None),
-            Self::Later(_) => return self.check().map(|()| None),
+            Self::Task(id) => return Ok(Some(WorkspaceSource::Task { id: id.clone() })),
             Self::Archive(path) => files::open(path)?,
             Self::Repository { path, reference } => {
                 let real = directory(path)?;
@@ -203,6 +196,6 @@ mod tests {
         assert_eq!(said("git:repo@main"), repository("repo", "main"));
         assert_eq!(said("git:a@b/repo@v1@2"), repository("a@b/repo@v1", "2"));
         assert_eq!(said("git:."), repository(".", "HEAD"));
-        assert!(said("task:01k").check().is_err());
+        assert_eq!(said("task:01k"), WorkspaceArg::Task("01k".into()));
     }
 }

@@ -1,4 +1,5 @@
-//! What a run changed in a workspace that started as a copy of a directory, and bringing it back there.
+//! What was changed in a workspace, with the contents that it left there, and bringing it back to where the
+//! workspace started from.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -9,6 +10,7 @@ use crate::allowed::Directory;
 use crate::apply::{Applied, ApplyError, apply, check};
 use crate::diff::{Contents, write_diff};
 use crate::scan::open_file;
+use crate::start::shown;
 use crate::{StartError, StopFlag, Workspace};
 
 /// What was changed, and the workspace that has it.
@@ -28,9 +30,30 @@ impl Changed {
         Ok(Self { changes, workspace })
     }
 
+    /// Takes changes that are known, and a workspace that has what they leave.
+    ///
+    /// # Errors
+    /// [`StartError::Refused`] with the first file or link that is another one there, or none.
+    pub fn new(changes: Vec<Change>, workspace: Workspace) -> Result<Self, StartError> {
+        let there = workspace.manifest(None, &StopFlag::default())?;
+        for Change { path, after, .. } in &changes {
+            let left = after.as_ref().filter(|node| node.git_mode().is_some());
+            if left.is_some() && there.get(path) != left {
+                let path = shown(path);
+                return Err(StartError::Refused(format!("`{path}` is not what it should be")));
+            }
+        }
+        Ok(Self { changes, workspace })
+    }
+
     /// Returns what was changed, sorted by path.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// Forgets the changes of paths that are not to be brought anywhere.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.changes.retain(|change| keep(&change.path));
     }
 
     /// Writes it as a patch that git applies.
@@ -48,13 +71,17 @@ impl Changed {
             .map_err(|error| ApplyError::Io { path: String::new(), error })
     }
 
-    /// Makes the same changes to the directory.
+    /// Makes the same changes to the directory; forced, in place of what has moved there.
     ///
     /// # Errors
     /// As [`apply`].
-    pub fn apply(&self, source: &Directory) -> Result<Applied, ApplyError> {
-        let contents = Both { before: None, after: &self.workspace, paths: self.paths() };
-        apply(&self.changes, &contents, &source.0, false)
+    pub fn apply(&self, source: &Directory, force: bool) -> Result<Applied, ApplyError> {
+        apply(&self.changes, &self.contents(), &source.0, force)
+    }
+
+    /// Returns the contents of the files that the changes leave.
+    pub fn contents(&self) -> impl Contents + '_ {
+        Both { before: None, after: &self.workspace, paths: self.paths() }
     }
 
     /// Where each content lies: in the workspace, or else in the directory.
@@ -149,7 +176,7 @@ mod tests {
         copied.changed.write_diff(&copied.source(), &mut diff).unwrap();
         let diff = String::from_utf8(diff).unwrap();
         assert!(diff.contains("-one\n+ONE\n") && diff.contains("rename to new"), "{diff}");
-        let applied = copied.changed.apply(&copied.source()).unwrap();
+        let applied = copied.changed.apply(&copied.source(), false).unwrap();
         assert_eq!((applied.added, applied.modified, applied.deleted), (2, 1, 2));
         let texts = ["a", "d/b", "new", "same", "Z", "z"].map(|path| copied.text(path));
         let [one, two, same, z] =
@@ -165,9 +192,36 @@ mod tests {
         let shown = copied.changed.write_diff(&copied.source(), &mut diff);
         assert!(matches!(shown, Err(ApplyError::Moved(moved)) if moved[0].path == "a"));
         assert!(diff.is_empty());
-        let applied = copied.changed.apply(&copied.source());
+        let applied = copied.changed.apply(&copied.source(), false);
         assert!(matches!(applied, Err(ApplyError::Moved(_))));
         assert_eq!(copied.text("d/b").as_deref(), Some("two\n"));
         assert_eq!(copied.text("new"), None);
+    }
+
+    #[test]
+    fn changes_are_those_of_a_workspace_or_refused() {
+        let copied = Copied::new();
+        let known = copied.changed.changes().to_vec();
+        let unpacked = |name: &str, new: &str| {
+            let workspaces = Workspaces::open(&copied.root.path().join("unpacked")).unwrap();
+            let workspace = workspaces.create(name).unwrap();
+            for (path, text) in [("a", "ONE\n"), ("new", new), ("Z", "z\n")] {
+                workspace.write_file(path, text.as_bytes()).unwrap();
+            }
+            Changed::new(known.clone(), workspace)
+        };
+        let refused = unpacked("x", "twO\n").unwrap_err();
+        assert!(refused.to_string().contains("`new`"), "{refused}");
+        let mut changed = unpacked("y", "two\n").unwrap();
+        changed.retain(|path| path != "Z" && path != "z");
+        std::fs::write(copied.root.path().join("source/a"), "meanwhile\n").unwrap();
+        assert!(matches!(changed.apply(&copied.source(), false), Err(ApplyError::Moved(_))));
+        let applied = changed.apply(&copied.source(), true).unwrap();
+        assert_eq!((applied.added, applied.modified, applied.deleted), (1, 1, 1));
+        let texts = ["a", "d/b", "new", "z"].map(|path| copied.text(path));
+        assert_eq!(
+            texts,
+            [Some("ONE\n"), None, Some("two\n"), Some("z\n")].map(|it| it.map(Into::into))
+        );
     }
 }

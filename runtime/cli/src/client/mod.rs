@@ -3,6 +3,7 @@
 //! Blocking, and started by the commands that need a server alone. What the server says is kept as text
 //! beside what is understood of it, so that `--json` passes on every field.
 
+mod diff;
 mod problem;
 mod route;
 mod sse;
@@ -18,10 +19,11 @@ use serde_json::value::RawValue;
 use ureq::http::{Method, Request, Response, StatusCode};
 use ureq::{Agent, Body};
 
+pub(crate) use diff::TaskDiff;
 pub(crate) use route::Route;
 pub(crate) use sse::{SseMessage, SseReader};
 pub(crate) use types::{
-    Artifact, Event, Executor, Function, Items, Progress, RawItems, Task, TaskError, Token,
+    Artifact, Event, Executor, Function, Items, Origin, Progress, RawItems, Task, TaskError, Token,
 };
 
 use crate::cli::GlobalArgs;
@@ -120,6 +122,11 @@ impl Client {
         note.is_some_and(|note| note.allow_dirs.iter().any(|listed| directory.starts_with(listed)))
     }
 
+    /// Tells whether the server runs on this machine, as far as its address says.
+    pub(crate) fn is_local(&self) -> bool {
+        self.data.is_some() || is_loopback(&self.url)
+    }
+
     /// Reads something.
     pub(crate) fn get(&self, route: Route) -> Result<Answer> {
         self.send(Method::GET, route, Payload::Empty, &[])
@@ -171,9 +178,10 @@ impl Client {
         Ok(Answer { status: response.status(), text })
     }
 
-    /// Reads bytes as they come.
-    pub(crate) fn read(&self, route: Route) -> Result<impl Read + use<>> {
-        let response = self.exchange(Method::GET, route, Payload::Empty, &[])?;
+    /// Reads bytes of a media type as they come.
+    pub(crate) fn read(&self, route: Route, media_type: &str) -> Result<impl Read + use<>> {
+        let headers = [("accept", media_type)];
+        let response = self.exchange(Method::GET, route, Payload::Empty, &headers)?;
         Ok(response.into_body().into_reader())
     }
 

@@ -1,6 +1,7 @@
 //! What the client understands of the server's answers: as little as it shows, and lenient.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use errand_core::{ErrorCode, ExecutorKind, Status, WaitingFor};
 use jiff::Timestamp;
@@ -45,6 +46,8 @@ pub(crate) struct Task {
     #[serde(default)]
     pub(crate) context_id: Option<String>,
     #[serde(default)]
+    pub(crate) workspace: Origin,
+    #[serde(default)]
     pub(crate) progress: Progress,
     #[serde(default)]
     pub(crate) output: Option<Box<RawValue>>,
@@ -55,6 +58,26 @@ pub(crate) struct Task {
     pub(crate) started_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) finished_at: Option<Timestamp>,
+}
+
+/// What a task's workspace started from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub(crate) enum Origin {
+    /// Nothing.
+    Empty,
+    /// A directory of the server's machine.
+    Dir { path: PathBuf },
+    /// An archive.
+    Tar,
+    /// A commit of a repository of the server's machine.
+    Git { repo: PathBuf, commit: String },
+    /// What another task left.
+    Task { id: String },
+    /// Something that this version does not know, or that the server does not say.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// How far a task is.

@@ -74,7 +74,7 @@ fn list(client: &Client, route: Route, json: bool) -> Result<()> {
 }
 
 fn fetch(client: &Client, route: Route, args: &ArtifactsArgs) -> Result<()> {
-    let mut body = client.read(route)?;
+    let mut body = client.read(route, "*/*")?;
     if let Some(path) = &args.output {
         let bytes = files::write_from(path, &mut body)?;
         output::note(format_args!("wrote {} to `{}`", units::size(bytes), path.display()));

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod apply;
 mod artifacts;
 mod backup;
 mod bulk;
@@ -7,12 +8,15 @@ mod cancel;
 mod compile;
 mod completions;
 mod delete;
+mod diff;
 mod doctor;
 mod events;
+mod fork;
 mod list;
 mod logs;
 mod planned;
 mod plugin;
+mod request;
 mod result;
 mod retry;
 pub(crate) mod serve;
@@ -43,6 +47,9 @@ pub(crate) enum Command {
     Result(result::ResultArgs),
     Events(events::EventsArgs),
     Artifacts(artifacts::ArtifactsArgs),
+    Diff(diff::DiffArgs),
+    Apply(apply::ApplyArgs),
+    Fork(Box<fork::ForkArgs>),
     Cancel(cancel::CancelArgs),
     Retry(retry::RetryArgs),
     Delete(delete::DeleteArgs),
@@ -74,6 +81,9 @@ pub(crate) fn execute(command: Command, globals: &GlobalArgs) -> Result<ExitCode
         Command::Result(args) => result::run(&args, globals)?,
         Command::Events(args) => events::run(&args, globals)?,
         Command::Artifacts(args) => artifacts::run(&args, globals)?,
+        Command::Diff(args) => diff::run(&args, globals)?,
+        Command::Apply(args) => apply::run(&args, globals)?,
+        Command::Fork(args) => fork::run(&args, globals)?,
         Command::Cancel(args) => cancel::run(&args, globals)?,
         Command::Retry(args) => retry::run(&args, globals)?,
         Command::Delete(args) => delete::run(&args, globals)?,

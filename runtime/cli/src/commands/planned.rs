@@ -25,15 +25,6 @@ pub(crate) enum PlannedCommand {
     /// Denies what a task asks for
     #[command(override_usage = "errand deny APPROVAL [--comment TEXT]")]
     Deny(Rest),
-    /// Shows what a task changed in its workspace
-    #[command(override_usage = "errand diff ID")]
-    Diff(Rest),
-    /// Writes a task's changes back
-    #[command(override_usage = "errand apply ID [--branch NAME] [--force]")]
-    Apply(Rest),
-    /// Submits a task that starts from another's workspace
-    #[command(override_usage = "errand fork ID [OPTIONS]")]
-    Fork(Rest),
     /// Runs tasks at set times
     #[command(override_usage = "errand schedule add|list|show|remove|pause|resume")]
     Schedule(Rest),
@@ -59,9 +50,6 @@ impl PlannedCommand {
             Self::Approvals(_) => ("approvals", "approvals"),
             Self::Approve(_) => ("approve", "approvals"),
             Self::Deny(_) => ("deny", "approvals"),
-            Self::Diff(_) => ("diff", "the record of what tasks change"),
-            Self::Apply(_) => ("apply", "the record of what tasks change"),
-            Self::Fork(_) => ("fork", "workspaces that start from another task's"),
             Self::Schedule(_) => ("schedule", "schedules"),
             Self::Mcp(_) => ("mcp", "the MCP server"),
         };
@@ -83,7 +71,7 @@ mod tests {
     fn a_planned_command_takes_its_documented_arguments_and_is_unsupported() {
         for line in [
             "errand approve 01kapq --comment fine --values {}",
-            "errand fork 01kapq --input {}",
+            "errand signal 01kapq go {}",
             "errand mcp install claude",
             "errand worker --store postgres://x",
         ] {

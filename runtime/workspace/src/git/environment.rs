@@ -1,8 +1,10 @@
 //! What git is told besides its arguments, so that no one else tells it more.
 //!
 //! Nothing of this process's environment is handed on, and no configuration of the machine or of a user
-//! is read. Of a repository's own, what could name a program is said otherwise here.
+//! is read, but to ask who the person is ([`personal`]). Of a repository's own, what could name a program
+//! is said otherwise here.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Where git looks for programs, besides its own.
@@ -38,6 +40,10 @@ pub(super) const VARIABLES: [(&str, &str); 23] = [
     ("GIT_COMMITTER_EMAIL", "errand@localhost"),
 ];
 
+/// By which git finds the configuration of the machine and of a person.
+const PERSONAL: [&str; 5] =
+    ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"];
+
 /// What no file of a repository may say otherwise. Transports, hooks and watchers are programs.
 const SETTINGS: [(&str, &str); 18] = [
     ("core.hooksPath", "/dev/null"),
@@ -65,6 +71,11 @@ const SETTINGS: [(&str, &str); 18] = [
 /// Returns them to be added to.
 pub(super) fn settings() -> Vec<(String, String)> {
     SETTINGS.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+}
+
+/// Returns what the environment of this process says of where configuration lies.
+pub(super) fn personal() -> [(&'static str, Option<OsString>); PERSONAL.len()] {
+    PERSONAL.map(|name| (name, std::env::var_os(name)))
 }
 
 /// Returns the `git` on the process's `PATH`.

@@ -16,6 +16,7 @@ mod contents;
 mod environment;
 mod names;
 mod objects;
+mod person;
 mod process;
 mod repository;
 mod scratch;

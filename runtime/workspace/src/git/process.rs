@@ -71,6 +71,17 @@ impl Call {
         self
     }
 
+    /// Lets it read the configuration of whoever runs this process, besides what is said otherwise.
+    pub(super) fn with_personal_configuration(mut self) -> Self {
+        for (name, value) in environment::personal() {
+            match value {
+                Some(value) => self.command.env(name, value),
+                None => self.command.env_remove(name),
+            };
+        }
+        self
+    }
+
     pub(super) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         if self.name.is_empty() {
             self.name = arg.as_ref().to_string_lossy().into_owned();
@@ -255,6 +266,11 @@ impl Drop for Running {
 }
 
 impl Complaint {
+    /// Tells whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.trim().is_empty()
+    }
+
     /// Tells whether it has a text in it.
     pub(super) fn has(&self, text: &str) -> bool {
         self.0.contains(text)

@@ -118,6 +118,11 @@ impl Git {
 }
 
 impl Repository {
+    /// Tells whether it has no work tree.
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
+    }
+
     /// Returns the commit that a name means now: a branch, a tag, HEAD or an abbreviated id.
     ///
     /// # Errors

@@ -199,3 +199,17 @@ fn a_large_content_is_streamed_and_a_bare_repository_takes_commits() {
     let size = git_in(&bench.path("bare"), &["cat-file", "-s", &format!("{made}:large")]);
     assert_eq!(size, size_bytes.to_string());
 }
+
+#[test]
+fn an_author_is_who_the_configuration_says() {
+    let bench = Bench::new();
+    for (key, value) in [("user.name", "Bob B\u{fc}chner"), ("user.email", "bob@example.org")] {
+        bench.git(&["config", key, value]);
+    }
+    let at = UnixMillis(1_700_000_000_123);
+    let said = bench.repository().configured_author(at, &StopFlag::default()).unwrap();
+    assert_eq!(said, Some(author()));
+    bench.git(&["config", "user.email", " "]);
+    let said = bench.repository().configured_author(at, &StopFlag::default()).unwrap();
+    assert_eq!(said, None, "it overrules the machine's");
+}
