@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::place::{does_not_fit, too_large};
 use crate::root::{Workspace, remove};
 use crate::scan::open_file;
-use crate::{Bounds, Exceeded, LinksOut, Look, Quota, StartError};
+use crate::{Bounds, Exceeded, LinksOut, Located, Look, Quota, StartError};
 
 /// Bases that are kept; the one that was not used for the longest goes first.
 const MOST_BASES: usize = 16;
@@ -386,14 +386,13 @@ impl Workspace {
 
     /// Gives the workspace a file of its own where it shares one, with its content or empty.
     ///
-    /// The path must be resolved: no link is followed on the way. Where the file system can, the copy
-    /// shares its blocks.
+    /// It must lie in the workspace; a link is not followed. Where the file system can, the copy shares
+    /// its blocks.
     ///
     /// # Errors
     /// When the file can't be copied; it is as it was then.
-    pub fn copy_up(&self, path: &str, with_content: bool) -> io::Result<()> {
-        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let dir = open_dir(&self.dir, parent)?;
+    pub fn copy_up(&self, at: &Located, with_content: bool) -> io::Result<()> {
+        let (dir, name) = at.parts()?;
         let (from, metadata) = open_file(&dir, name)?;
         // As the standard library's: only between those it has the system copy, which may share blocks.
         let mut from = from.into_std();

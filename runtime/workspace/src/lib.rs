@@ -31,7 +31,7 @@ pub use base::{Base, Bases};
 pub use changed::Changed;
 pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
-pub use look::{Look, locate};
+pub use look::{Located, Look, locate};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;
 pub use root::{Found, Workspace, WorkspaceError, Workspaces};

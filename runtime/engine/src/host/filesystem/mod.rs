@@ -10,6 +10,7 @@ mod listing;
 mod streams;
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -61,7 +62,7 @@ pub(crate) struct Files {
     name: String,
     seeds: Vec<SeedFile>,
     workspace: Option<Workspace>,
-    /// Whether it has files that other workspaces have too.
+    /// Whether it may have files that other workspaces have too.
     shares: bool,
     /// What the repository that it is of knows of it.
     _registered: Option<Registered>,
@@ -88,9 +89,10 @@ impl Files {
         let Start { name, made, seeds } = start;
         let (mut shares, mut registered) = (false, None);
         let (workspace, quota) = match made {
-            Some(Made { workspace, quota, base, registered: known, .. }) => {
+            Some(Made { workspace, quota, registered: known, .. }) => {
                 registered = known;
-                shares = base.is_some();
+                // Also where its base is not known: it may have become that as far as half.
+                shares = true;
                 (Some(workspace), quota)
             }
             None => (
@@ -203,9 +205,7 @@ impl View<'_> {
         if !look.shared {
             return Ok(look);
         }
-        let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
-        let path = workspace.path_of(&locate(&dir.dir, path, follow)?)?;
-        Ok(workspace.alone(look, &path)?)
+        Ok(locate(&dir.dir, path, follow)?.alone(look)?)
     }
 
     /// Looks at what is open.
@@ -225,6 +225,8 @@ impl View<'_> {
     }
 
     /// Gives the workspace a file of its own where a path names one that it shares, before it is changed.
+    ///
+    /// Where it can't be told whether it is shared, nothing may be changed.
     fn own(
         &self,
         dir: &Resource<Descriptor>,
@@ -235,19 +237,21 @@ impl View<'_> {
         if !self.files.shares {
             return Ok(());
         }
-        let Ok(shared) = self.look_at(dir, path, follow) else { return Ok(()) };
-        if !shared.shared {
-            return Ok(());
-        }
         let Descriptor::Dir(at) = self.table.get(dir)? else {
             return Err(types::ErrorCode::NotDirectory.into());
         };
+        let shared = match Look::at(&at.dir, path, follow) {
+            Ok(look) if look.shared => look,
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let Some(workspace) = self.files.workspace() else { return Ok(()) };
-        let path_in = workspace.path_of(&locate(&at.dir, path, follow)?)?;
+        let located = locate(&at.dir, path, follow)?;
         // Not charged: each file is copied once at most, and another run may find it copied.
         let bytes = if with_content { shared.size_bytes } else { 0 };
         self.files.quota.check_room(bytes).map_err(|refused| trap(refused.into()))?;
-        workspace.copy_up(&path_in, with_content)?;
+        workspace.copy_up(&located, with_content)?;
         if !with_content {
             // Whoever truncates it counts from what it was.
             self.files
@@ -256,7 +260,20 @@ impl View<'_> {
                 .map_err(|refused| trap(refused.into()))?;
         }
         let own = self.look_at(dir, path, follow)?;
-        self.files.faces.moved(shared.file, own.file);
+        self.files.faces.moved(located.alone(shared)?.file, own.file);
+        Ok(())
+    }
+
+    /// Checks what was opened: whatever led there, what is shared is never written to.
+    fn check_not_shared(&self, fd: &Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.table.get(fd)?
+            && self.files.shares
+            && file.open_mode.contains(OpenMode::WRITE)
+            && Look::of(&file.file)?.shared
+        {
+            let message = "a shared file of the workspace was opened for writing";
+            return Err(trap(Ended::Host(message.to_owned())));
+        }
         Ok(())
     }
 
