@@ -9,8 +9,10 @@
 //! machine left, which a loss of power may have torn, is thrown away.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::SystemTime;
 
@@ -32,6 +34,8 @@ const MOST_BASES: usize = 16;
 const MOST_IN_MEMORY: usize = 4;
 /// The file that names the boot of the machine in which all of it was written.
 const BOOT: &str = "boot";
+/// What the names have in them of what is not whole yet.
+const UNFINISHED: &str = ".unfinished-";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// All bases of a data directory.
@@ -140,7 +144,10 @@ impl Bases {
         dir.write(BOOT, boot)?;
         let sets = dir.open_dir("sets")?;
         let sources = dir.open_dir("sources")?;
-        Ok(Self { contents, sets, sources, using: RwLock::new(()), recent: Mutex::default() })
+        let bases =
+            Self { contents, sets, sources, using: RwLock::new(()), recent: Mutex::default() };
+        bases.collect_unfinished()?;
+        Ok(bases)
     }
 
     /// Returns the archive that a directory in this state was captured in, where that is known.
@@ -156,7 +163,7 @@ impl Bases {
     /// When it can't be written.
     pub fn note(&self, path: &str, state: Digest, archive: Digest) -> io::Result<()> {
         let name = name_of_source(path);
-        let unfinished = format!("{name}.{:016x}", std::process::id());
+        let unfinished = unfinished(&name);
         self.sources.write(&unfinished, format!("{state} {archive}"))?;
         self.sources.rename(&unfinished, &self.sources, name)
     }
@@ -190,9 +197,13 @@ impl Bases {
         missing: Missing,
         bounds: &Bounds,
     ) -> Result<Arc<Base>, StartError> {
+        let name = name_of(archive, links_out);
+        let unfinished = unfinished(&name);
+        let using = self.using.read();
+        // While it is there, contents may lie there that no base has.
+        self.sets.write(&unfinished, [])?;
         let mut entries = Vec::new();
         {
-            let _using = self.using.read();
             let mut directories = vec![String::new()];
             while let Some(at) = directories.pop() {
                 let dir = open_dir(&workspace.dir, &at)?;
@@ -215,10 +226,9 @@ impl Bases {
             }
         }
         let set = Set { entries, missing };
-        let name = name_of(archive, links_out);
-        let unfinished = format!("{name}.{:016x}", std::process::id());
         self.sets.write(&unfinished, serde_json::to_vec(&set).map_err(io::Error::other)?)?;
         self.sets.rename(&unfinished, &self.sets, &name)?;
+        drop(using);
         let base = Arc::new(Base::new(set));
         self.remember(name, base.clone());
         self.trim()?;
@@ -314,23 +324,36 @@ impl Bases {
 
     /// Takes away the bases that were not used for the longest, and what no other one has of them.
     fn trim(&self) -> io::Result<()> {
+        if self.sets.entries()?.count() <= MOST_BASES {
+            return Ok(());
+        }
+        let _alone = self.using.write();
         let mut sets = Vec::new();
         for entry in self.sets.entries()? {
             let entry = entry?;
             sets.push((entry.metadata()?.modified()?, entry.file_name()));
         }
-        if sets.len() <= MOST_BASES {
-            return Ok(());
-        }
-        let _alone = self.using.write();
         sets.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, name) in sets.drain(MOST_BASES..) {
-            self.sets.remove_file(&name)?;
-            self.recent().retain(|(known, _)| name != known.as_str());
+        for (_, name) in sets.drain(MOST_BASES.min(sets.len())..) {
+            self.forget(&name)?;
         }
+        self.sweep()
+    }
+
+    /// Takes away the contents that no base has. Nobody else may use any.
+    fn sweep(&self) -> io::Result<()> {
         let mut used = HashSet::new();
-        for (_, name) in sets {
-            let set: Set = serde_json::from_slice(&self.sets.read(name)?)?;
+        for entry in self.sets.entries()? {
+            let name = entry?.file_name();
+            let set = serde_json::from_slice::<Set>(&self.sets.read(&name)?);
+            let set = match set {
+                Ok(set) if !name.to_string_lossy().contains(UNFINISHED) => set,
+                // It was never finished, or nobody can read it any more.
+                _ => {
+                    self.forget(&name)?;
+                    continue;
+                }
+            };
             used.extend(set.entries.iter().filter_map(|shared| match &shared.entry.node {
                 Node::File { executable, blake3, .. } => Some(content_name(blake3, *executable)),
                 _ => None,
@@ -347,6 +370,26 @@ impl Bases {
             }
         }
         Ok(())
+    }
+
+    /// Takes away what an earlier process began and did not finish.
+    fn collect_unfinished(&self) -> io::Result<()> {
+        let mut swept = false;
+        for dir in [&self.sets, &self.sources] {
+            for entry in dir.entries()? {
+                let name = entry?.file_name();
+                if name.to_string_lossy().contains(UNFINISHED) {
+                    dir.remove_file(name)?;
+                    swept = true;
+                }
+            }
+        }
+        if swept { self.sweep() } else { Ok(()) }
+    }
+
+    fn forget(&self, name: &OsStr) -> io::Result<()> {
+        self.recent().retain(|(known, _)| name != known.as_str());
+        self.sets.remove_file(name)
     }
 
     fn remember(&self, name: String, base: Arc<Base>) {
@@ -458,6 +501,12 @@ fn size(node: &Node) -> u64 {
 fn content_name(blake3: &Digest, executable: bool) -> String {
     let (hex, first) = (blake3.to_string(), blake3.as_bytes()[0]);
     format!("{first:02x}/{}{}", &hex[2..], if executable { ".x" } else { "" })
+}
+
+/// A name for what is not whole yet, that nobody else has.
+fn unfinished(name: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("{name}{UNFINISHED}{:016x}", LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 fn name_of_source(path: &str) -> String {

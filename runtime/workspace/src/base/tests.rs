@@ -201,6 +201,34 @@ fn bases_outlive_the_process_and_not_the_boot() {
 }
 
 #[test]
+fn what_a_killed_process_was_making_is_gone_at_the_next_start() {
+    let place = Place::new();
+    let kept = archive(&[("kept", "kept", 0o644)]);
+    drop(place.adopted(&kept));
+    let bases = place.root.path().join("bases");
+    std::fs::write(bases.join("sets").join(unfinished(&"a".repeat(64))), "{\"entr").unwrap();
+    std::fs::write(bases.join("sources").join(unfinished(&"b".repeat(64))), "half").unwrap();
+    std::fs::write(bases.join("contents/00").join("c".repeat(62)), "of no base").unwrap();
+    let opened = Bases::open(&bases).unwrap();
+    assert!(opened.get(Digest::of(&kept), LinksOut::Refused).is_some());
+    assert_eq!(place.contents(), 1);
+    for (directory, left) in [("sets", 1), ("sources", 0)] {
+        assert_eq!(std::fs::read_dir(bases.join(directory)).unwrap().count(), left, "{directory}");
+    }
+}
+
+#[test]
+fn a_base_that_nobody_can_read_keeps_no_other_from_being_made() {
+    let place = Place::new();
+    let torn = place.root.path().join("bases/sets").join("f".repeat(64));
+    for n in 0..MOST_BASES {
+        std::fs::write(&torn, "{\"entr").unwrap();
+        drop(place.adopted(&archive(&[("own", &n.to_string(), 0o644)])));
+    }
+    assert!(!torn.exists());
+}
+
+#[test]
 fn a_file_below_more_directories_than_a_path_can_name_is_copied_up() {
     let place = Place::new();
     let (_first, base) = place.adopted(&sample());
