@@ -112,7 +112,7 @@ Tasks:
   logs          Prints what a task wrote
   result        Prints a task's output
   events        Prints a task's log of events
-  artifacts     Lists the files that a task left, or fetches one
+  artifacts     Lists the files that a task left, or fetches one or all
   cancel        Stops tasks
   retry         Tries failed or cancelled tasks again
   delete        Removes ended tasks with all that belongs to them

@@ -77,3 +77,97 @@ async fn one_range_is_served_and_anything_else_is_the_whole() {
     let stale = [("range", "bytes=2-4"), ("if-range", "\"old\"")];
     assert_eq!(server.get_with(&uri, &stale).await.status, 200);
 }
+
+const AS_TAR: (&str, &str) = ("accept", "application/x-tar");
+
+/// What is in an archive, with names as its headers say them: `(name, size, what follows)`.
+fn blocks(archive: &[u8]) -> Vec<(String, usize, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while archive[at] != 0 {
+        let header = &archive[at..at + 512];
+        let text = |from: usize, to: usize| {
+            let field = header[from..to].split(|byte| *byte == 0).next().unwrap();
+            std::str::from_utf8(field).unwrap().to_owned()
+        };
+        let octal = |from, to| usize::from_str_radix(&text(from, to), 8).unwrap();
+        let (mode, mtime, size) = (octal(100, 107), octal(136, 147), octal(124, 135));
+        assert_eq!((mode, octal(108, 115), octal(116, 123), mtime), (0o644, 0, 0, 0));
+        let sum: usize = header.iter().map(|byte| usize::from(*byte)).sum();
+        let own: usize = header[148..156].iter().map(|byte| usize::from(*byte)).sum();
+        assert_eq!(octal(148, 154), sum - own + 8 * 32);
+        found.push((text(0, 100), size, archive[at + 512..at + 512 + size].to_vec()));
+        at += 512 + size.next_multiple_of(512);
+    }
+    assert_eq!(archive[at..], [0; 1_024]);
+    found
+}
+
+#[tokio::test]
+async fn all_files_come_as_one_archive() {
+    let server = working_server().await;
+    let long = format!("{}/z.bin", "d".repeat(120));
+    let id = server.run(json!({"do": "publish", "paths": ["z", "ü.txt", "a/b", &long]})).await;
+    let uri = format!("/v1/tasks/{id}/artifacts");
+    let reply = server.get_with(&uri, &[AS_TAR]).await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let file = |name: &str| (name.to_owned(), FILE.len(), FILE.to_vec());
+    let pax = |record: String| ("pax".to_owned(), record.len(), record.into_bytes());
+    let expected = [
+        file("a/b"),
+        pax(format!("136 path={long}\n")),
+        file("file"),
+        file("z"),
+        pax("15 path=ü.txt\n".to_owned()),
+        file("file"),
+    ];
+    assert_eq!(blocks(&reply.body), expected);
+    assert_eq!(reply.header("content-type"), "application/x-tar");
+    assert_eq!(reply.header("content-length"), reply.body.len().to_string());
+    let attachment = format!("attachment; filename*=UTF-8''{id}.tar");
+    assert_eq!(reply.header("content-disposition"), attachment);
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+    assert_eq!(reply.header("content-security-policy"), "sandbox; default-src 'none'");
+    assert_eq!(reply.header("vary"), "accept");
+
+    let etag = reply.header("etag");
+    let again = server.get_with(&uri, &[AS_TAR, ("if-none-match", etag)]).await;
+    assert_eq!((again.status.as_u16(), again.body.len()), (304, 0));
+    assert_eq!(again.header("etag"), etag);
+    let head = server.request(Method::HEAD, &uri, Body::empty());
+    let head = server.send(super::harness::with(head, &[AS_TAR])).await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+    assert_eq!(head.header("content-length"), reply.header("content-length"));
+    assert_eq!(head.header("etag"), etag);
+
+    let other = server.run(json!({"do": "publish", "paths": ["z", "ü.txt", "a/b"]})).await;
+    let other = server.get_with(&format!("/v1/tasks/{other}/artifacts"), &[AS_TAR]).await;
+    assert_ne!(other.header("etag"), etag);
+    let none = server.run(json!({})).await;
+    let none = server.get_with(&format!("/v1/tasks/{none}/artifacts"), &[AS_TAR]).await;
+    assert_eq!(none.body[..], [0; 1_024], "an archive of nothing");
+}
+
+#[tokio::test]
+async fn the_list_is_json_for_whoever_does_not_ask_for_an_archive() {
+    let (server, uri) = published().await;
+    for accept in ["*/*", "application/*", "application/json", "application/x-tar;q=0.5, */*"] {
+        let reply = server.get_with(&uri, &[("accept", accept)]).await;
+        assert_eq!(reply.header("content-type"), "application/json", "{accept}");
+        assert_eq!(reply.json()["items"][0]["path"], "out/a b.html");
+    }
+    server.get_with(&uri, &[("accept", "text/html")]).await.problem(406, "not_acceptable");
+}
+
+#[tokio::test]
+async fn an_archive_that_lacks_a_file_breaks_off() {
+    let server = working_server().await;
+    let uri = |id| format!("/v1/tasks/{id}/artifacts");
+    let first = server.run(json!({"do": "publish", "paths": ["a"], "lost": ["a"]})).await;
+    server.get_with(&uri(first), &[AS_TAR]).await.problem(500, "internal");
+    let later = server.run(json!({"do": "publish", "paths": ["a", "b"], "lost": ["b"]})).await;
+    let request = server.request(Method::GET, &uri(later), Body::empty());
+    let (status, sent) = server.broken_off(super::harness::with(request, &[AS_TAR])).await;
+    assert_eq!(status, 200);
+    assert_eq!(sent, 512 + 512 + 512, "a file, and the header of the one that is lost");
+}
