@@ -22,6 +22,8 @@ mod root;
 mod scan;
 mod start;
 mod survey;
+#[cfg(test)]
+mod swapped;
 mod tally;
 mod unpack;
 
