@@ -483,6 +483,8 @@ while True:
     assert_eq!(names("workspaces"), Vec::<String>::new());
     assert!(!names("bases/sets").contains(&unfinished));
     assert!(!names("bases/contents/00").contains(&orphan));
-    let _server = Server::start_on(data, &flags);
+    let server = Server::start_on(data, &flags);
+    let registered = std::fs::read_dir(server.data().join("git")).expect("it is there");
+    assert_eq!(registered.count(), 0);
     assert_eq!(git(&["worktree", "list"]).lines().count(), 1);
 }

@@ -429,14 +429,27 @@ impl Workspace {
 
     /// Gives the workspace a file of its own where it shares one, with its content or empty.
     ///
-    /// It must lie in the workspace; a link is not followed. Where the file system can, the copy shares
-    /// its blocks.
+    /// The path must be resolved: no link is followed on the way. Where the file system can, the copy
+    /// shares its blocks.
     ///
     /// # Errors
     /// When the file can't be copied; it is as it was then.
-    pub fn copy_up(&self, at: &Located, with_content: bool) -> io::Result<()> {
+    pub fn copy_up(&self, path: &str, with_content: bool) -> io::Result<()> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        self.copy_up_in(&open_dir(&self.dir, parent)?, name, with_content)
+    }
+
+    /// Does the same to a file that was located in the workspace, which a path may not lead to.
+    ///
+    /// # Errors
+    /// As [`Self::copy_up`].
+    pub fn copy_up_at(&self, at: &Located, with_content: bool) -> io::Result<()> {
         let (dir, name) = at.parts()?;
-        let (from, metadata) = open_file(&dir, name)?;
+        self.copy_up_in(&dir, name, with_content)
+    }
+
+    fn copy_up_in(&self, dir: &Dir, name: &str, with_content: bool) -> io::Result<()> {
+        let (from, metadata) = open_file(dir, name)?;
         // As the standard library's: only between those it has the system copy, which may share blocks.
         let mut from = from.into_std();
         let aside = format!("{}.copy", self.name);
@@ -449,7 +462,7 @@ impl Workspace {
             }
             let mode = if metadata.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
             rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode))?;
-            self.parent.rename(&aside, &dir, name)
+            self.parent.rename(&aside, dir, name)
         };
         let copied = copied();
         if copied.is_err() {

@@ -233,7 +233,7 @@ fn what_is_copied_up_lies_inside() {
                     continue;
                 }
                 let Ok(located) = locate(&handle, path, follow) else { continue };
-                copied += usize::from(workspace.copy_up(&located, true).is_ok());
+                copied += usize::from(workspace.copy_up_at(&located, true).is_ok());
             }
         }
     });

@@ -48,10 +48,6 @@ impl Place {
     }
 }
 
-fn copy_up(workspace: &Workspace, path: &str, with_content: bool) -> io::Result<()> {
-    workspace.copy_up(&locate(&workspace.handle().unwrap(), path, false)?, with_content)
-}
-
 /// An archive of files `(path, content, mode)` and a link.
 fn archive(files: &[(&str, &str, u32)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
@@ -112,8 +108,8 @@ fn a_file_that_is_copied_up_is_the_workspaces_own() {
         Look::at(&dir, path, false).unwrap().shared
     };
     assert!(shared("d/a") && shared("d/run") && !shared("link") && !shared("d"));
-    copy_up(&workspace, "d/a", true).unwrap();
-    copy_up(&workspace, "d/run", false).unwrap();
+    workspace.copy_up("d/a", true).unwrap();
+    workspace.copy_up("d/run", false).unwrap();
     assert!(!shared("d/a") && !shared("d/run") && shared("d-e"));
     assert_eq!(std::fs::read_to_string(place.path(&workspace, "d/a")).unwrap(), "one");
     let run = place.path(&workspace, "d/run");
@@ -122,9 +118,9 @@ fn a_file_that_is_copied_up_is_the_workspaces_own() {
     std::fs::write(place.path(&workspace, "d/a"), "changed").unwrap();
     let (again, ..) = place.placed(&base, "again");
     assert_eq!(std::fs::read_to_string(place.path(&again, "d/a")).unwrap(), "one");
-    assert!(copy_up(&workspace, "link", true).is_err(), "no link is followed");
-    assert!(copy_up(&workspace, "d", true).is_err());
-    assert!(copy_up(&workspace, "../again/z", true).is_err());
+    assert!(workspace.copy_up("link", true).is_err(), "no link is followed");
+    assert!(workspace.copy_up("d", true).is_err());
+    assert!(workspace.copy_up("../again/z", true).is_err());
     let names = std::fs::read_dir(place.root.path().join("workspaces")).unwrap().count();
     assert_eq!(names, 3, "nothing is left beside the workspaces");
 }
@@ -138,7 +134,7 @@ fn what_lies_there_in_the_end_is_told_without_reading_what_is_shared() {
     assert_eq!(first.manifest(None, &stop).unwrap(), base.manifest(), "the same when it is read");
     let (workspace, ..) = place.placed(&base, "w");
     std::fs::rename(place.path(&workspace, "d/run"), place.path(&workspace, "ran")).unwrap();
-    copy_up(&workspace, "z", false).unwrap();
+    workspace.copy_up("z", false).unwrap();
     std::fs::write(place.path(&workspace, "z"), "new").unwrap();
     std::fs::remove_file(place.path(&workspace, "link")).unwrap();
     let changes = base.manifest().changes(&workspace.manifest(Some(&base), &stop).unwrap());
@@ -245,7 +241,7 @@ fn a_file_below_more_directories_than_a_path_can_name_is_copied_up() {
     let shared = look();
     let located = locate(&handle, "a", true).unwrap();
     assert!(shared.shared && located.alone(shared).unwrap().file != shared.file);
-    workspace.copy_up(&located, true).unwrap();
+    workspace.copy_up_at(&located, true).unwrap();
     assert!(!look().shared);
     dir.write("a", "changed").unwrap();
     let (again, ..) = place.placed(&base, "again");

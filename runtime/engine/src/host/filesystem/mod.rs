@@ -251,7 +251,7 @@ impl View<'_> {
         // Not charged: each file is copied once at most, and another run may find it copied.
         let bytes = if with_content { shared.size_bytes } else { 0 };
         self.files.quota.check_room(bytes).map_err(|refused| trap(refused.into()))?;
-        workspace.copy_up(&located, with_content)?;
+        workspace.copy_up_at(&located, with_content)?;
         if !with_content {
             // Whoever truncates it counts from what it was.
             self.files
