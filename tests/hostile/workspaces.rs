@@ -23,6 +23,9 @@ const ESCAPED: &str = "escaped-from-its-workspace";
 /// Files to play with: one for each way there is, and some more.
 const FILES: usize = 64;
 
+/// Files by path: what is in them, when that was changed, and how many names they have.
+type Contents = BTreeMap<PathBuf, (Vec<u8>, SystemTime, u64)>;
+
 /// Tells what a guest sees of its files: contents, sizes, links, and whether all times are one.
 const LOOKS: &str = "
 import os
@@ -53,7 +56,7 @@ impl Place {
         write(&root.path().join("aside/canary"), CANARY);
         let listed = root.path().join("listed");
         let listed = listed.to_str().expect("a temporary path is text");
-        let server = Server::start_with(&[&["--allow-dir", listed], flags].concat());
+        let server = Server::start_with(&[&["--allow-dir", listed][..], flags].concat());
         write(&server.data().join("canary"), CANARY);
         write(&server.data().join("workspaces/canary"), CANARY);
         server.operator().upload("python", &plugin("python")).expect(201);
@@ -73,7 +76,7 @@ impl Place {
     }
 
     /// Checks that nothing outside of workspaces was touched.
-    fn is_untouched(&self, before: &BTreeMap<PathBuf, (Vec<u8>, SystemTime, u64)>) {
+    fn is_untouched(&self, before: &Contents) {
         assert_eq!(&contents(self.root.path()), before);
         for path in ["canary", "workspaces/canary"] {
             let canary = std::fs::read_to_string(self.server.data().join(path));
@@ -116,8 +119,8 @@ fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned()
 }
 
-/// All files under a directory: contents, when they were changed, and their names' count.
-fn contents(directory: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime, u64)> {
+/// All files under a directory.
+fn contents(directory: &Path) -> Contents {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir(directory).expect("it is there") {
         let path = entry.expect("it is read").path();
@@ -406,7 +409,7 @@ fn what_a_killed_server_leaves_is_gone_with_the_next_one() {
     let root = tempfile::tempdir().expect("a temporary directory can be made");
     let listed = root.path().join("listed");
     for n in 0..20 {
-        write(&listed.join(format!("d/f{n}")), &format!("{n}"));
+        write(&listed.join(format!("d/f{n}")), &n.to_string());
     }
     let git = |arguments: &[&str]| {
         let mut command = Command::new("git");
