@@ -371,6 +371,8 @@ while True: pass
         // Nor does one of another name, nor a removal of one of two.
         "for name in os.listdir('.'):\n os.link(name, name + '-2'); os.remove(name)",
         "for name in os.listdir('.'):\n os.rename(name, name + '-2'); os.rename(name + '-2', name)",
+        // A rename to the same name removes nothing.
+        "for name in os.listdir('.'):\n os.rename(name, name); os.rename(name, './' + name)",
         "for name in os.listdir('.'):\n f = open(name); os.utime(name, (1, 2)); open(name, 'r+').write('x')",
         // What is removed and open still takes room.
         "held = [open(name, 'r+') for name in os.listdir('.')]\nfor name in os.listdir('.'): os.remove(name)",

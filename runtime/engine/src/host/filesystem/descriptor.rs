@@ -244,10 +244,12 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         self.charge()?;
-        let replaced = self.look_at(&new_dir, &new_path, false);
+        let mut replaced = self.look_at(&new_dir, &new_path, false);
         if replaced.as_ref().is_ok_and(|replaced| replaced.shared) {
             // The host would take two files of one content for two names of a file, and do nothing.
             self.own(&dir, &path, false, true)?;
+            // It may be the same path.
+            replaced = self.look_at(&new_dir, &new_path, false);
         }
         let moved = self.look_at(&dir, &path, false);
         let (from, to) = (again(&dir), again(&new_dir));
