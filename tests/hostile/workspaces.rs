@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::met_a_bound;
-use crate::harness::archive::{file, tar};
+use crate::harness::archive::{file, link, tar};
 use crate::harness::{Client, Server, plugin};
 
 const MIB: u64 = 1 << 20;
@@ -389,6 +389,41 @@ while True: pass
     assert!(own >= bytes as u64 && own <= bytes as u64 + 8 * MIB, "{own} bytes are on the disk");
     client.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).expect(202);
     client.finish(&id);
+}
+
+#[test]
+fn what_lies_in_a_shared_workspace_is_counted_to_the_byte_whatever_a_guest_does() {
+    const LIMIT: u64 = 2_000_000;
+    let server = Server::start_with(&["--slots", "2"]);
+    server.operator().upload("python", &plugin("python")).expect(201);
+    let client = server.agent();
+    // Some have the same content, and some of those the same name.
+    let texts: Vec<String> = (0..12).map(|n| (n / 3).to_string().repeat(n * 700 + 100)).collect();
+    let names: Vec<(String, usize)> = (0..12)
+        .map(|n| (format!("f{n}"), n))
+        .chain((0..3).flat_map(|n| [(format!("d/f{n}"), n), (format!("e/g{n}"), 9)]))
+        .collect();
+    let mut items: Vec<_> = names.iter().map(|(name, n)| file(name, &texts[*n])).collect();
+    items.push(link("l1", "f1"));
+    items.push(link("linked", "d"));
+    let blob = client.upload_blob(&tar(&items));
+    for seed in 0..24 {
+        for more in [0, 1] {
+            let task = client.finish(&client.submit(&json!({
+                "executor": "python", "workspace": {"from": "tar", "blob": blob},
+                "limits": {"workspace_bytes": LIMIT},
+                "input": {
+                    "code": include_str!("guests/plays_at_random.py"),
+                    "seed": seed, "plays": [10, 40, 200][seed % 3], "limit": LIMIT, "more": more,
+                },
+            })));
+            if more == 0 {
+                assert_eq!(task["status"], "completed", "seed {seed}: {task}");
+            } else {
+                met_a_bound(&task, "workspace_limit", "workspace_bytes", LIMIT);
+            }
+        }
+    }
 }
 
 /// What the files under a directory take on the disk that lie nowhere else.
