@@ -122,6 +122,54 @@ fn a_range_of_a_file_is_served() {
 }
 
 #[test]
+fn all_files_are_fetched_as_one_archive() {
+    let client = shared::agent();
+    let long = format!("out/{}/{}.txt", "d".repeat(90), "n".repeat(90));
+    let code = format!(
+        "
+import os
+for name in ['z.md', 'out/ü.json', 'a.txt', '{long}']:
+    os.makedirs(os.path.dirname('./' + name), exist_ok=True)
+    with open(name, 'w') as file:
+        file.write(name)
+"
+    );
+    let id = client.submit(&json!({
+        "executor": shared::python(), "input": {"code": code}, "artifacts": ["**"],
+    }));
+    assert_eq!(client.finish(&id)["status"], "completed");
+    let path = format!("/v1/tasks/{id}/artifacts");
+    let as_tar = ("accept", "application/x-tar");
+    let answer = client.ask("GET", &path, &[as_tar]);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type").as_deref(), Some("application/x-tar"));
+    assert_eq!(answer.header("content-length"), Some(answer.bytes.len().to_string()));
+    assert_eq!(answer.header("x-content-type-options").as_deref(), Some("nosniff"));
+    let mut archive = tar::Archive::new(answer.bytes.as_slice());
+    let mut found = Vec::new();
+    for entry in archive.entries().expect("it is an archive") {
+        let mut entry = entry.expect("it is whole");
+        let name = String::from_utf8(entry.path_bytes().into_owned()).expect("it is text");
+        let mut content = String::new();
+        std::io::Read::read_to_string(&mut entry, &mut content).expect("it is text");
+        assert_eq!(content, name);
+        let header = entry.header();
+        assert_eq!((header.mtime().ok(), header.mode().ok()), (Some(0), Some(0o644)));
+        found.push(name);
+    }
+    assert_eq!(found, ["a.txt", long.as_str(), "out/ü.json", "z.md"]);
+
+    let etag = answer.header("etag").expect("it has a tag");
+    let again = client.ask("GET", &path, &[as_tar, ("if-none-match", &etag)]);
+    assert_eq!((again.status, again.bytes.len()), (304, 0));
+    let head = client.ask("HEAD", &path, &[as_tar]);
+    assert_eq!((head.status, head.header("etag")), (200, Some(etag)));
+    assert_eq!(head.header("content-length"), answer.header("content-length"));
+    let list = client.ask("GET", &path, &[("accept", "*/*")]);
+    assert_eq!(list.expect(200)["items"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
 fn a_task_that_failed_leaves_its_files_too() {
     let client = shared::agent();
     let id = client.submit(&json!({

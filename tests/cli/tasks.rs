@@ -160,6 +160,17 @@ fn artifacts_are_listed_printed_and_written() {
     assert_eq!((ran.stdout.as_str(), ran.stderr.contains(path)), ("", true));
     assert_eq!(std::fs::read_to_string(&file).expect("it is there"), "# Report");
 
+    let all = directory.path().join("all.tar");
+    let path = all.to_str().expect("its path is text");
+    let ran = shell::shared(&["artifacts", &id, "-o", path]).expect(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.contains(path)), ("", true));
+    let all = std::fs::read(&all).expect("it is there");
+    let mut archive = tar::Archive::new(all.as_slice());
+    let entries = archive.entries().expect("it is an archive");
+    let names: Vec<_> =
+        entries.map(|entry| entry.expect("it is whole").path_bytes().into_owned()).collect();
+    assert_eq!(names, [b"report.md"]);
+
     shell::shared(&["artifacts", &id, "other.md"]).fails(3, "other.md");
     let absent = directory.path().join("absent.md");
     let path = absent.to_str().expect("its path is text");

@@ -35,7 +35,7 @@ fn wrong_command_lines_end_with_2_and_say_what_is_wrong() {
         ("plugin test a.wasm --fuel lots", "not an amount of fuel"),
         ("token create ci", "--right"),
         ("token create ci --right everything", "submit"),
-        ("artifacts some-id -o file", "<PATH>"),
+        ("artifacts some-id -o file --json", "--json"),
         ("diff", "<ID>"),
         ("diff some-id --stat --json", "--json"),
         ("apply", "<ID>"),

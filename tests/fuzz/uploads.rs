@@ -99,7 +99,8 @@ impl Uploads {
             parent_id: None,
             context_id: None,
         };
-        match self.runtime.block_on(self.engine.run(job, Arc::new(Nobody::default()))) {
+        let ran = self.runtime.block_on(self.engine.run(job, Arc::new(Nobody::default())));
+        match ran.outcome {
             Outcome::Completed(_) => Ok("runs and completes".to_owned()),
             Outcome::Failed(failure) if failure.code == ErrorCode::Internal => {
                 Err(Finding(format!("its run fails on the host's side: {}", failure.message)))

@@ -15,6 +15,7 @@ mod results;
 mod sandbox;
 mod traps;
 mod uploads;
+mod workspaces;
 
 use std::hint::black_box;
 use std::sync::LazyLock;

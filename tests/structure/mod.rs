@@ -30,7 +30,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 const OWNERS: &[(&str, &[&str])] = &[
     ("errand-engine", &["wasmtime", "wasmtime-wasi", "wasmtime-wasi-http", "wit-component"]),
     ("errand-store", &["sled", "rusqlite", "tokio-postgres", "object_store"]),
-    ("errand-workspace", &["cap-std", "cap-fs-ext", "cap-primitives", "tar", "ignore"]),
+    ("errand-workspace", &["cap-std", "cap-fs-ext", "cap-primitives", "ignore"]),
     ("errand-server", &["axum", "rmcp", "hyper", "tower"]),
 ];
 

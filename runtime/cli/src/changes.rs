@@ -4,8 +4,8 @@
 use std::io::BufRead;
 use std::path::Path;
 
-use errand_core::Change;
-use errand_workspace::{Applied, ApplyError};
+use errand_core::{Change, ChangeCounts};
+use errand_workspace::ApplyError;
 
 use crate::errors::{CommandError, Exit, Result};
 use crate::output::Output;
@@ -42,36 +42,25 @@ pub(crate) fn show(patch: &mut dyn BufRead) -> Result<bool> {
     }
 }
 
-/// Counts the files and links in changes.
-pub(crate) fn count(changes: &[Change]) -> Applied {
-    let mut counted = Applied::default();
-    for Change { before, after, .. } in changes {
-        let [before, after] =
-            [before, after].map(|node| node.as_ref().is_some_and(|node| node.git_mode().is_some()));
-        match (before, after) {
-            (false, true) => counted.added += 1,
-            (true, true) => counted.modified += 1,
-            (true, false) => counted.deleted += 1,
-            (false, false) => {}
-        }
+/// Says what was done for changes, in files and links.
+pub(crate) fn done(applied: ChangeCounts, changes: &[Change]) -> String {
+    let nothing = ChangeCounts::default();
+    match applied == nothing {
+        true if changes.is_empty() => "nothing was changed".to_owned(),
+        true if ChangeCounts::of(changes) == nothing => "directories alone were changed".to_owned(),
+        true => "everything is there already".to_owned(),
+        false => counted(applied),
     }
-    counted
 }
 
-/// Says what was done for changes, in files and links.
-pub(crate) fn done(applied: Applied, changes: &[Change]) -> String {
-    let Applied { added, modified, deleted } = applied;
-    match added + modified + deleted {
-        0 if changes.is_empty() => "nothing was changed".to_owned(),
-        0 if count(changes) == Applied::default() => "directories alone were changed".to_owned(),
-        0 => "everything is there already".to_owned(),
-        _ => [(added, "added"), (modified, "modified"), (deleted, "deleted")]
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect::<Vec<_>>()
-            .join(", "),
-    }
+/// Says how many files and links are new, otherwise and gone; nothing where none is.
+pub(crate) fn counted(ChangeCounts { added, modified, deleted }: ChangeCounts) -> String {
+    [(added, "added"), (modified, "modified"), (deleted, "deleted")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Says why changes were not brought to a directory, which should be as it was `then`.
@@ -120,10 +109,10 @@ mod tests {
             change("d", None, Some(Node::Directory)),
             change("e", Some(Node::Directory), link("x")),
         ];
-        let counted = count(&changes);
-        assert_eq!(counted, Applied { added: 2, modified: 1, deleted: 1 });
+        let counted = ChangeCounts::of(&changes);
+        assert_eq!(counted, ChangeCounts { added: 2, modified: 1, deleted: 1 });
         assert_eq!(done(counted, &changes), "2 added, 1 modified, 1 deleted");
-        let nothing = Applied::default();
+        let nothing = ChangeCounts::default();
         assert_eq!(done(nothing, &[]), "nothing was changed");
         assert_eq!(done(nothing, &changes[3..4]), "directories alone were changed");
         assert_eq!(done(nothing, &changes), "everything is there already");

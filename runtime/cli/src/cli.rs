@@ -112,7 +112,7 @@ Tasks:
   logs          Prints what a task wrote
   result        Prints a task's output
   events        Prints a task's log of events
-  artifacts     Lists the files that a task left, or fetches one
+  artifacts     Lists the files that a task left, or fetches one or all
   diff          Shows what a task changed in its workspace
   apply         Writes a task's changes back
   fork          Submits a task that starts from another's workspace

@@ -171,8 +171,8 @@ impl Ours {
             parent_id: None,
             context_id: None,
         };
-        let outcome = self.engine.run(job, self.host.clone()).await;
-        assert_eq!(outcome, Outcome::Completed(Value::Null));
+        let ran = self.engine.run(job, self.host.clone()).await;
+        assert_eq!(ran.outcome, Outcome::Completed(Value::Null));
     }
 }
 

@@ -9,8 +9,10 @@
 //! machine left, which a loss of power may have torn, is thrown away.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::SystemTime;
 
@@ -24,14 +26,18 @@ use serde::{Deserialize, Serialize};
 use crate::place::{does_not_fit, too_large};
 use crate::root::{Workspace, remove};
 use crate::scan::open_file;
-use crate::{Bounds, Exceeded, LinksOut, Look, Quota, StartError};
+use crate::{Bounds, Exceeded, LinksOut, Located, Look, Quota, StartError, StopFlag};
 
 /// Bases that are kept; the one that was not used for the longest goes first.
 const MOST_BASES: usize = 16;
 /// Bases whose entries are held in memory.
 const MOST_IN_MEMORY: usize = 4;
+/// How much is copied at a time before a file is changed.
+const COPY_BYTES: u64 = 8 << 20;
 /// The file that names the boot of the machine in which all of it was written.
 const BOOT: &str = "boot";
+/// What the names have in them of what is not whole yet.
+const UNFINISHED: &str = ".unfinished-";
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// All bases of a data directory.
@@ -140,7 +146,10 @@ impl Bases {
         dir.write(BOOT, boot)?;
         let sets = dir.open_dir("sets")?;
         let sources = dir.open_dir("sources")?;
-        Ok(Self { contents, sets, sources, using: RwLock::new(()), recent: Mutex::default() })
+        let bases =
+            Self { contents, sets, sources, using: RwLock::new(()), recent: Mutex::default() };
+        bases.collect_unfinished()?;
+        Ok(bases)
     }
 
     /// Returns the archive that a directory in this state was captured in, where that is known.
@@ -156,7 +165,7 @@ impl Bases {
     /// When it can't be written.
     pub fn note(&self, path: &str, state: Digest, archive: Digest) -> io::Result<()> {
         let name = name_of_source(path);
-        let unfinished = format!("{name}.{:016x}", std::process::id());
+        let unfinished = unfinished(&name);
         self.sources.write(&unfinished, format!("{state} {archive}"))?;
         self.sources.rename(&unfinished, &self.sources, name)
     }
@@ -200,9 +209,13 @@ impl Bases {
         missing: Missing,
         bounds: &Bounds,
     ) -> Result<Arc<Base>, StartError> {
+        let name = name_of(archive, links_out);
+        let unfinished = unfinished(&name);
+        let using = self.using.read();
+        // While it is there, contents may lie there that no base has.
+        self.sets.write(&unfinished, [])?;
         let mut entries = Vec::new();
         {
-            let _using = self.using.read();
             let mut directories = vec![String::new()];
             while let Some(at) = directories.pop() {
                 let dir = open_dir(&workspace.dir, &at)?;
@@ -225,10 +238,9 @@ impl Bases {
             }
         }
         let set = Set { entries, missing };
-        let name = name_of(archive, links_out);
-        let unfinished = format!("{name}.{:016x}", std::process::id());
         self.sets.write(&unfinished, serde_json::to_vec(&set).map_err(io::Error::other)?)?;
         self.sets.rename(&unfinished, &self.sets, &name)?;
+        drop(using);
         let base = Arc::new(Base::new(set));
         self.remember(name, base.clone());
         self.trim()?;
@@ -324,23 +336,36 @@ impl Bases {
 
     /// Takes away the bases that were not used for the longest, and what no other one has of them.
     fn trim(&self) -> io::Result<()> {
+        if self.sets.entries()?.count() <= MOST_BASES {
+            return Ok(());
+        }
+        let _alone = self.using.write();
         let mut sets = Vec::new();
         for entry in self.sets.entries()? {
             let entry = entry?;
             sets.push((entry.metadata()?.modified()?, entry.file_name()));
         }
-        if sets.len() <= MOST_BASES {
-            return Ok(());
-        }
-        let _alone = self.using.write();
         sets.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, name) in sets.drain(MOST_BASES..) {
-            self.sets.remove_file(&name)?;
-            self.recent().retain(|(known, _)| name != known.as_str());
+        for (_, name) in sets.drain(MOST_BASES.min(sets.len())..) {
+            self.forget(&name)?;
         }
+        self.sweep()
+    }
+
+    /// Takes away the contents that no base has. Nobody else may use any.
+    fn sweep(&self) -> io::Result<()> {
         let mut used = HashSet::new();
-        for (_, name) in sets {
-            let set: Set = serde_json::from_slice(&self.sets.read(name)?)?;
+        for entry in self.sets.entries()? {
+            let name = entry?.file_name();
+            let set = serde_json::from_slice::<Set>(&self.sets.read(&name)?);
+            let set = match set {
+                Ok(set) if !name.to_string_lossy().contains(UNFINISHED) => set,
+                // It was never finished, or nobody can read it any more.
+                _ => {
+                    self.forget(&name)?;
+                    continue;
+                }
+            };
             used.extend(set.entries.iter().filter_map(|shared| match &shared.entry.node {
                 Node::File { executable, blake3, .. } => Some(content_name(blake3, *executable)),
                 _ => None,
@@ -357,6 +382,26 @@ impl Bases {
             }
         }
         Ok(())
+    }
+
+    /// Takes away what an earlier process began and did not finish.
+    fn collect_unfinished(&self) -> io::Result<()> {
+        let mut swept = false;
+        for dir in [&self.sets, &self.sources] {
+            for entry in dir.entries()? {
+                let name = entry?.file_name();
+                if name.to_string_lossy().contains(UNFINISHED) {
+                    dir.remove_file(name)?;
+                    swept = true;
+                }
+            }
+        }
+        if swept { self.sweep() } else { Ok(()) }
+    }
+
+    fn forget(&self, name: &OsStr) -> io::Result<()> {
+        self.recent().retain(|(known, _)| name != known.as_str());
+        self.sets.remove_file(name)
     }
 
     fn remember(&self, name: String, base: Arc<Base>) {
@@ -403,25 +448,60 @@ impl Workspace {
     /// When the file can't be copied; it is as it was then.
     pub fn copy_up(&self, path: &str, with_content: bool) -> io::Result<()> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let dir = open_dir(&self.dir, parent)?;
-        let (from, metadata) = open_file(&dir, name)?;
+        let copy = self.copy_of(open_dir(&self.dir, parent)?, name.to_owned())?;
+        copy.make(with_content, &StopFlag::default())
+    }
+
+    /// Prepares to do the same to a file that was located in the workspace, which a path may not lead to.
+    ///
+    /// # Errors
+    /// When a handle can't be duplicated.
+    pub fn copy_up_at(&self, at: &Located) -> io::Result<CopyUp> {
+        let (dir, name) = at.parts()?;
+        self.copy_of(dir, name.to_owned())
+    }
+
+    fn copy_of(&self, dir: Dir, name: String) -> io::Result<CopyUp> {
+        let aside = (self.parent.try_clone()?, format!("{}.copy", self.name));
+        Ok(CopyUp { dir, name, aside })
+    }
+}
+
+/// A file that a workspace is to have for its own.
+#[derive(Debug)]
+pub struct CopyUp {
+    dir: Dir,
+    name: String,
+    /// Where it is made.
+    aside: (Dir, String),
+}
+
+impl CopyUp {
+    /// Copies it, with its content or empty.
+    ///
+    /// # Errors
+    /// When it can't be copied, or is told to stop; it is as it was then.
+    pub fn make(self, with_content: bool, stop: &StopFlag) -> io::Result<()> {
+        let Self { dir, name, aside: (parent, aside) } = self;
+        let (from, metadata) = open_file(&dir, &name)?;
         // As the standard library's: only between those it has the system copy, which may share blocks.
-        let mut from = from.into_std();
-        let aside = format!("{}.copy", self.name);
+        let from = from.into_std();
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
-        let mut copy = self.parent.open_with(&aside, &options)?.into_std();
+        let mut copy = parent.open_with(&aside, &options)?.into_std();
         let mut copied = || {
-            if with_content {
-                io::copy(&mut from, &mut copy)?;
+            while with_content && io::copy(&mut (&from).take(COPY_BYTES), &mut copy)? > 0 {
+                if stop.check().is_err() {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
             }
             let mode = if metadata.mode() & 0o111 == 0 { 0o644 } else { 0o755 };
             rustix::fs::fchmod(&copy, Mode::from_raw_mode(mode))?;
-            self.parent.rename(&aside, &dir, name)
+            parent.rename(&aside, &dir, &name)
         };
         let copied = copied();
         if copied.is_err() {
-            let _ = self.parent.remove_file(&aside);
+            let _ = parent.remove_file(&aside);
         }
         copied
     }
@@ -469,6 +549,12 @@ fn size(node: &Node) -> u64 {
 fn content_name(blake3: &Digest, executable: bool) -> String {
     let (hex, first) = (blake3.to_string(), blake3.as_bytes()[0]);
     format!("{first:02x}/{}{}", &hex[2..], if executable { ".x" } else { "" })
+}
+
+/// A name for what is not whole yet, that nobody else has.
+fn unfinished(name: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    format!("{name}{UNFINISHED}{:016x}", LAST.fetch_add(1, Ordering::Relaxed))
 }
 
 fn name_of_source(path: &str) -> String {

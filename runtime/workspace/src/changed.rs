@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
 
-use errand_core::{Change, Digest, Manifest, Node};
+use errand_core::{Change, ChangeCounts, Digest, Manifest, Node};
 
 use crate::allowed::Directory;
-use crate::apply::{Applied, ApplyError, apply, check};
+use crate::apply::{ApplyError, apply, check};
 use crate::diff::{Contents, write_diff};
 use crate::scan::open_file;
 use crate::start::shown;
@@ -75,7 +75,7 @@ impl Changed {
     ///
     /// # Errors
     /// As [`apply`].
-    pub fn apply(&self, source: &Directory, force: bool) -> Result<Applied, ApplyError> {
+    pub fn apply(&self, source: &Directory, force: bool) -> Result<ChangeCounts, ApplyError> {
         apply(&self.changes, &self.contents(), &source.0, force)
     }
 
@@ -117,7 +117,7 @@ struct Both<'a> {
 impl Contents for Both<'_> {
     fn open(&self, blake3: &Digest) -> io::Result<Box<dyn Read + '_>> {
         match (self.paths.get(blake3), self.before) {
-            (Some((Side::After, path)), _) => Ok(Box::new(open_file(&self.after.dir, path)?.0)),
+            (Some((Side::After, path)), _) => Ok(Box::new(self.after.open_nofollow(path)?)),
             (Some((Side::Before, path)), Some(source)) => {
                 Ok(Box::new(open_file(&source.0, path)?.0))
             }

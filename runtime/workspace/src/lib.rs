@@ -23,16 +23,18 @@ mod root;
 mod scan;
 mod start;
 mod survey;
+#[cfg(test)]
+mod swapped;
 mod tally;
 mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
-pub use apply::{Applied, ApplyError, Difference, Moved, apply, check};
-pub use base::{Base, Bases};
+pub use apply::{ApplyError, Difference, MAX_PATH_BYTES, Moved, apply, check};
+pub use base::{Base, Bases, CopyUp};
 pub use changed::Changed;
 pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
-pub use look::{Look, locate};
+pub use look::{Located, Look, locate};
 pub use overlay::{Began, count};
 pub use quota::{Exceeded, FileId, OpenFile, Quota, Refused};
 pub use room::Room;

@@ -4,35 +4,68 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt, OpenOptions};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, openat2};
+use cap_primitives::fs::{FollowSymlinks, Metadata, MetadataExt};
+use cap_std::fs::Dir;
+use rustix::fs::{FileType, readlinkat};
+use rustix::io::Errno;
 
 use crate::FileId;
 
 /// The device of files that are known by their names; no file system has this number.
 const SHARED: u64 = u64::MAX;
 
-/// Opens what a path names, only to say where it is. It is resolved under the directory.
+/// Links that are followed one after the other, as many as the system follows.
+const MAX_LINKS: usize = 40;
+
+/// Where something lies: in which directory, and under which name there.
+///
+/// No path leads back to it: a guest can nest directories deeper than any path is long.
+#[derive(Debug)]
+pub struct Located {
+    directory: File,
+    name: String,
+}
+
+impl Located {
+    /// Takes what is shared for what it is here: one file by itself.
+    ///
+    /// # Errors
+    /// When the system does not tell which directory it is.
+    pub fn alone(&self, shared: Look) -> io::Result<Look> {
+        Ok(shared.alone(Metadata::from_file(&self.directory)?.ino(), &self.name))
+    }
+
+    pub(crate) fn parts(&self) -> io::Result<(Dir, &str)> {
+        Ok((Dir::from_std_file(self.directory.try_clone()?), &self.name))
+    }
+}
+
+/// Says where what a path names lies. It is resolved under the directory.
 ///
 /// # Errors
-/// When it names nothing, or leads out.
-pub fn locate(dir: &File, path: &str, follow: bool) -> io::Result<File> {
-    let mut flags = OFlags::PATH | OFlags::CLOEXEC;
-    flags.set(OFlags::NOFOLLOW, !follow);
-    let beneath = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    match openat2(dir, path, flags, Mode::empty(), beneath) {
-        Ok(file) => Ok(file.into()),
-        // Some sandboxes and old kernels don't have the call.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-            let mut options = OpenOptions::new();
-            cap_primitives::fs::open(
-                dir,
-                Path::new(path),
-                options.read(true)._cap_fs_ext_follow(following(follow)),
-            )
+/// When its directory is not there, or it leads out.
+pub fn locate(dir: &File, path: &str, follow: bool) -> io::Result<Located> {
+    let mut path = path.to_owned();
+    for _ in 0..=MAX_LINKS {
+        let (parent, name) = path.rsplit_once('/').unwrap_or((".", &path));
+        if path.starts_with('/') || matches!(name, "" | "." | "..") {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
-        Err(error) => Err(error.into()),
+        let directory = cap_primitives::fs::open_dir(dir, Path::new(parent))?;
+        let target = match follow {
+            true => readlinkat(&directory, name, Vec::new()),
+            false => Err(Errno::INVAL),
+        };
+        path = match target {
+            Err(Errno::INVAL) => return Ok(Located { directory, name: name.to_owned() }),
+            Err(error) => return Err(error.into()),
+            Ok(target) => match target.to_str() {
+                Ok(target) if !target.starts_with('/') => format!("{parent}/{target}"),
+                _ => return Err(io::ErrorKind::InvalidInput.into()),
+            },
+        };
     }
+    Err(Errno::LOOP.into())
 }
 
 fn following(follow: bool) -> FollowSymlinks {
@@ -97,5 +130,49 @@ impl Look {
     /// Tells whether it is a directory.
     pub fn is_dir(&self) -> bool {
         self.kind == FileType::Directory
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn links_are_followed_to_the_directory_that_the_last_one_leads_to() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |path: &str| root.path().join(path);
+        std::fs::create_dir_all(path("d/e")).unwrap();
+        std::fs::write(path("d/file"), "").unwrap();
+        symlink("d/e", path("to-e")).unwrap();
+        symlink("../file", path("d/e/up")).unwrap();
+        symlink("to-e/up", path("first")).unwrap();
+        symlink("loop", path("loop")).unwrap();
+        symlink("/etc/passwd", path("absolute")).unwrap();
+        symlink("../../etc/passwd", path("d/out")).unwrap();
+        let dir = File::open(root.path()).unwrap();
+        let found = |name: &str, follow| {
+            let located = locate(&dir, name, follow)?;
+            let inode = located.directory.metadata()?.ino();
+            Ok::<_, io::Error>((inode, located.name))
+        };
+        let (top, d, e) = (path(""), path("d"), path("d/e"));
+        let [top, d, e] = [top, d, e].map(|path| path.metadata().unwrap().ino());
+        for (name, follow, directory, last) in [
+            ("d/file", true, d, "file"),
+            ("to-e/up", true, d, "file"),
+            ("first", true, d, "file"),
+            ("first", false, top, "first"),
+            ("to-e/up", false, e, "up"),
+            ("to-e/../e/up", true, d, "file"),
+            ("absolute", false, top, "absolute"),
+        ] {
+            assert_eq!(found(name, follow).unwrap(), (directory, last.to_owned()), "{name}");
+        }
+        for name in ["loop", "absolute", "d/out", "/etc/passwd", "../x", "", ".", "d/..", "d/"] {
+            assert!(found(name, true).is_err(), "{name}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 use errand_core::{Change, Manifest, Node};
 
 use crate::apply::{ApplyError, apply};
+use crate::base::open_dir;
 use crate::place::does_not_fit;
-use crate::scan::{Entry, Kind, Scan};
+use crate::scan::{Entry, Kind, Scan, open_file};
 use crate::{Base, Bounds, Contents, Look, Quota, StartError, Workspace};
 
 impl Workspace {
@@ -36,12 +37,13 @@ impl Workspace {
         }
     }
 
-    /// Opens a regular file of it by its path, following no link.
+    /// Opens a regular file of it by its path, of any length, following no link.
     ///
     /// # Errors
     /// When there is none.
     pub fn open_nofollow(&self, path: &str) -> std::io::Result<std::fs::File> {
-        Ok(crate::scan::open_file(&self.dir, path)?.0.into_std())
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        Ok(open_file(&open_dir(&self.dir, parent)?, name)?.0.into_std())
     }
 
     /// Returns what a manifest of it names, to be written as an archive.

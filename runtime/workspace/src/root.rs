@@ -237,7 +237,7 @@ fn walk(
         let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
         let kind = entry.file_type()?;
         if kind.is_dir() && depth > 0 {
-            walk(&dir.open_dir(&name)?, &path, depth - 1, globs, found)?;
+            walk(&dir.open_dir_nofollow(&name)?, &path, depth - 1, globs, found)?;
         } else if kind.is_file() && globs.matches(&path) {
             found.push(Found { path, size_bytes: entry.metadata()?.size() });
         }

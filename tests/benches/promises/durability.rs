@@ -4,19 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use errand_core::{
-    Append, Blobs, Claim, Draft, EventBody, Guard, Namespace, Principal, Store, Submitted,
-    UnixMillis, WorkerId,
-};
-use errand_engine::{Allocation, Engine, EngineOptions};
-use errand_scheduler::{
-    Caller, Parts, Rights, Scheduler, SchedulerConfig, Service, Settings, TaskRequest,
-};
+use errand_core::{Append, Claim, Draft, EventBody, Guard, Store, UnixMillis};
 use errand_store::{MemoryStore, SledOptions, SledStore};
-use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
+use serde_json::json;
 
-use crate::harness::{Server, errand_path, millis, plugin};
+use crate::harness::{Server, millis, plugin};
+use crate::inside::{Inside, Setup, principal, worker};
 use crate::load::{self, Submission, client_runtime, noop_server, noop_task};
 use crate::report::{Figure, percentile};
 
@@ -38,15 +31,15 @@ pub(crate) fn journaled_calls() -> Vec<Figure> {
     let store = SledStore::open(&directory.path().join("store"), SledOptions::default());
     let store = Arc::new(store.expect("the store can be opened"));
     let blobs = Arc::new(store.blobs().clone());
-    let durable = Inside::start(store, blobs, &directory.path().join("durable"));
+    let durable = Inside::start(store, blobs, Setup::of_probes(&directory.path().join("durable")));
     let store = Arc::new(MemoryStore::new());
     let blobs = Arc::new(store.blobs().clone());
-    let memory = Inside::start(store, blobs, &directory.path().join("memory"));
+    let memory = Inside::start(store, blobs, Setup::of_probes(&directory.path().join("memory")));
     let calls = json!({"do": "program", "steps": vec![json!({"do": "sleep", "ms": 0}); CALLS]});
     let (mut on_disk, mut in_memory) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        on_disk.push(durable.time_of(&calls));
-        in_memory.push(memory.time_of(&calls));
+        on_disk.push(durable.time_of("probe", &calls));
+        in_memory.push(memory.time_of("probe", &calls));
     }
     let (on_disk, in_memory) = (percentile(&mut on_disk, 50.0), percentile(&mut in_memory, 50.0));
     vec![
@@ -55,65 +48,6 @@ pub(crate) fn journaled_calls() -> Vec<Figure> {
         Figure::new("journaled calls, durable against in memory", on_disk / in_memory, "×")
             .at_most(2.0),
     ]
-}
-
-/// The inside of a server, over any store.
-struct Inside {
-    runtime: tokio::runtime::Runtime,
-    service: Service,
-    caller: Caller,
-    _stop: tokio_util::sync::DropGuard,
-}
-
-impl Inside {
-    fn start(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, directory: &Path) -> Self {
-        let runtime = client_runtime();
-        let engine = Engine::new(EngineOptions {
-            allocation: Allocation::Pooled { instances: 2 },
-            compiled: directory.join("compiled"),
-            workspaces: directory.join("workspaces"),
-            compiler: errand_path(),
-            blobs: Some(Arc::clone(&blobs)),
-            allowed: Arc::default(),
-            bases: None,
-            git: None,
-            reserve_bytes: 0,
-        });
-        let engine = Arc::new(engine.expect("an engine can be started"));
-        let service =
-            Service::new(Parts::on_this_machine(store, blobs, engine), Settings::default());
-        let caller = Caller {
-            principal: principal(),
-            namespace: Some(Namespace::default()),
-            rights: Rights::ALL,
-        };
-        let stop = CancellationToken::new();
-        runtime.block_on(async {
-            let wasm = plugin("test/probe").into();
-            service.upload(&caller, "probe", wasm).await.expect("the probe is admitted");
-            let config = SchedulerConfig { slots: 1, ..SchedulerConfig::new(worker()) };
-            let guests = tokio::runtime::Handle::current();
-            Scheduler::start(service.clone(), config, guests, stop.clone())
-                .await
-                .expect("a worker can be started");
-        });
-        Self { runtime, service, caller, _stop: stop.drop_guard() }
-    }
-
-    /// Runs a task and returns how long that took, in milliseconds.
-    fn time_of(&self, input: &Value) -> f64 {
-        self.runtime.block_on(async {
-            let request = TaskRequest::new("probe", input.clone());
-            let began = Instant::now();
-            let id = match self.service.submit(&self.caller, request).await {
-                Ok(Submitted::Created(task) | Submitted::Existing(task)) => task.id,
-                Err(error) => panic!("the task was refused: {error}"),
-            };
-            let task = self.service.wait(&self.caller, id, 60_000).await.expect("it is there");
-            assert!(task.output.is_some(), "{:?}", task.error);
-            began.elapsed().as_secs_f64() * 1_000.0
-        })
-    }
 }
 
 /// From the moment that a timer fires until a task has ended that is in no memory and is given a thousand
@@ -188,12 +122,4 @@ async fn begin(store: &Path) {
         let guard = Guard::Lease(claimed.epoch);
         store.append(Append::new(claimed.task.id, guard, vec![draft])).await.expect("it starts");
     }
-}
-
-fn worker() -> WorkerId {
-    WorkerId::new("bench").expect("it is an id")
-}
-
-fn principal() -> Principal {
-    Principal::new("bench").expect("it is a name")
 }

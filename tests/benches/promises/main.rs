@@ -14,6 +14,7 @@ mod durability;
 #[path = "../../harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "the tests use more of it")]
 mod harness;
+mod inside;
 mod latency;
 mod load;
 mod processes;

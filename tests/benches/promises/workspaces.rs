@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
-use errand_core::{Digest, Missing};
+use errand_core::{Digest, EventBody, Missing, Placing};
+use errand_scheduler::TaskRequest;
+use errand_store::{SledOptions, SledStore};
 use errand_workspace::git::{Git, SparsePaths};
 use errand_workspace::{
     Base, Bases, Bounds, Directory, LinksOut, Quota, Scan, StopFlag, Workspace, Workspaces,
@@ -12,7 +15,7 @@ use errand_workspace::{
 use rand::{Rng, SeedableRng};
 use serde_json::json;
 
-use crate::harness::{Server, millis, plugin};
+use crate::inside::{Inside, Setup};
 use crate::report::{Figure, percentile};
 
 const DIRECTORIES: usize = 200;
@@ -71,7 +74,7 @@ impl Place {
     }
 
     /// Makes the base that later workspaces start from.
-    fn base(&self) -> std::sync::Arc<Base> {
+    fn base(&self) -> Arc<Base> {
         let workspace = self.workspaces.create("first").expect("a workspace");
         self.scan().copy_to(&workspace, &quota(), &bounds()).expect("it is copied");
         let (key, kept) = (Digest::of(b"repository"), LinksOut::Kept);
@@ -209,47 +212,60 @@ fn disk(place: &Place, base: &Base) -> Figure {
         .at_most(10.0)
 }
 
-/// Python reads all files where they are shared.
+/// Python reads all files: where they are shared, and where they are a plain copy.
 fn reading(place: &Place) -> Vec<Figure> {
     const READ: &str = "
-import os
+import errand, os
+errand.emit('begin', None)
 result = sum(
     len(open(os.path.join(at, name), 'rb').read()) for at, _, names in os.walk('.') for name in names
 )
+errand.emit('end', None)
 ";
     let repository = place.path("repository");
-    let allowed = repository.to_str().expect("it is text");
-    let server = Server::start_with(&["--allow-dir", allowed, "--slots", "1"]);
-    server.operator().upload("python", &plugin("python")).expect(201);
-    let client = server.agent();
-    let request = json!({
+    let inside = |name: &str, shares: bool| {
+        let directory = place.path(name);
+        let store = SledStore::open(&directory.join("store"), SledOptions::default());
+        let store = Arc::new(store.expect("the store can be opened"));
+        let blobs = Arc::new(store.blobs().clone());
+        let executors = &[("python", "python")];
+        let allowed = vec![repository.clone()];
+        Inside::start(store, blobs, Setup { directory, executors, allowed, shares })
+    };
+    let request = TaskRequest::from_value(json!({
         "executor": "python", "input": {"code": READ},
         "workspace": {"from": "dir", "path": repository},
-    });
-    let read = || {
-        let id = client.submit(&request);
-        let task = client.finish(&id);
-        assert_eq!(
-            task["output"]["result"],
-            json!(DIRECTORIES * FILES_EACH * FILE_BYTES),
-            "{task}"
-        );
-        let events = client.events(&id);
-        let at = |kind: &str| {
-            let event = events.iter().find(|event| event["kind"] == kind).expect("it is there");
-            millis(&event["at"]) as f64
-        };
-        let method = events.iter().find_map(|event| event["data"]["placed"]["method"].as_str());
-        (method.expect("it says how").to_owned(), at("completed") - at("started"))
+    }));
+    let request = request.expect("it is one");
+    let read = |inside: &Inside, wanted: Placing| {
+        let task = inside.run(request.clone());
+        let sum = task.output.as_ref().map(|output| output["result"].clone());
+        assert_eq!(sum, Some(json!(DIRECTORIES * FILES_EACH * FILE_BYTES)));
+        let (mut said, mut method) = (Vec::new(), None);
+        for event in inside.events(&task) {
+            match event.body {
+                EventBody::Started { placed, .. } => method = placed.map(|placed| placed.method),
+                EventBody::Emitted { .. } => said.push(event.at.0),
+                _ => {}
+            }
+        }
+        assert_eq!(method, Some(wanted));
+        (said[1] - said[0]) as f64
     };
-    let mut shared = Vec::new();
-    read();
+    let (sharing, copying) = (inside("sharing", true), inside("copying", false));
+    // What is shared later is copied first.
+    read(&sharing, Placing::Copied);
+    let (mut shared, mut copied) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let (method, ms) = read();
-        assert_eq!(method, "shared");
-        shared.push(ms);
+        shared.push(read(&sharing, Placing::Shared));
+        copied.push(read(&copying, Placing::Copied));
     }
-    vec![Figure::new("python reads 20,000 shared files", percentile(&mut shared, 50.0), "ms")]
+    let (shared, copied) = (percentile(&mut shared, 50.0), percentile(&mut copied, 50.0));
+    vec![
+        Figure::new("python reads 20,000 shared files", shared, "ms"),
+        Figure::new("python reading, shared against a plain copy", shared / copied, "×")
+            .at_most(1.2),
+    ]
 }
 
 fn bounds() -> Bounds {

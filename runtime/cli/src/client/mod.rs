@@ -185,6 +185,13 @@ impl Client {
         Ok(response.into_body().into_reader())
     }
 
+    /// Reads the bytes of an answer of this media type as they come.
+    pub(crate) fn read_as(&self, accept: &str, route: Route) -> Result<impl Read + use<>> {
+        let headers = [("accept", accept)];
+        let response = self.exchange(Method::GET, route, Payload::Empty, &headers)?;
+        Ok(response.into_body().into_reader())
+    }
+
     /// Asks for something to be done, and reads the bytes of the answer as they come.
     pub(crate) fn read_posted(&self, route: Route) -> Result<impl Read + use<>> {
         let headers = [("accept", "*/*")];

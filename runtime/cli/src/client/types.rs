@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use errand_core::{ErrorCode, ExecutorKind, Status, WaitingFor};
+use errand_core::{ChangeCounts, ErrorCode, ExecutorKind, Status, WaitingFor};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,8 @@ pub(crate) struct Task {
     pub(crate) context_id: Option<String>,
     #[serde(default)]
     pub(crate) workspace: Origin,
+    #[serde(default)]
+    pub(crate) changes: Option<ChangeCounts>,
     #[serde(default)]
     pub(crate) progress: Progress,
     #[serde(default)]

@@ -1,7 +1,7 @@
 //! `errand artifacts`: the files that a task left.
 
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -16,13 +16,14 @@ use crate::{files, units};
 /// Bytes read from the server at once.
 const CHUNK: usize = 64 << 10;
 
-/// Lists the files that a task left, or fetches one
+/// Lists the files that a task left, or fetches one or all
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   errand artifacts 01kapq3v5d0000000000000001
   errand artifacts 01kapq3v5d0000000000000001 report.md
-  errand artifacts 01kapq3v5d0000000000000001 out/data.csv -o data.csv")]
+  errand artifacts 01kapq3v5d0000000000000001 out/data.csv -o data.csv
+  errand artifacts 01kapq3v5d0000000000000001 -o all.tar")]
 pub(crate) struct ArtifactsArgs {
     /// The task
     #[arg(value_name = "ID")]
@@ -31,20 +32,21 @@ pub(crate) struct ArtifactsArgs {
     /// The file to fetch
     #[arg(value_name = "PATH")]
     path: Option<String>,
-    /// Write it here instead of to standard output
-    #[arg(long, short, value_name = "FILE", requires = "path")]
+    /// Write it here instead of to standard output; without PATH, all files as a tar archive
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Print the list as JSON
-    #[arg(long, conflicts_with = "path")]
+    #[arg(long, conflicts_with_all = ["path", "output"])]
     json: bool,
 }
 
 pub(crate) fn run(args: &ArtifactsArgs, globals: &GlobalArgs) -> Result<Exit> {
     let client = Client::connect(globals, TokenFile::Agent)?;
     let route = Route::new("/v1/tasks").segment(&args.id).segment("artifacts");
-    match &args.path {
-        Some(path) => fetch(&client, route.segments(path), args)?,
-        None => list(&client, route, args.json)?,
+    match (&args.path, &args.output) {
+        (Some(path), _) => fetch(&client, route.segments(path), args)?,
+        (None, Some(output)) => write(output, client.read_as("application/x-tar", route)?)?,
+        (None, None) => list(&client, route, args.json)?,
     }
     Ok(Exit::Done)
 }
@@ -76,9 +78,7 @@ fn list(client: &Client, route: Route, json: bool) -> Result<()> {
 fn fetch(client: &Client, route: Route, args: &ArtifactsArgs) -> Result<()> {
     let mut body = client.read(route, "*/*")?;
     if let Some(path) = &args.output {
-        let bytes = files::write_from(path, &mut body)?;
-        output::note(format_args!("wrote {} to `{}`", units::size(bytes), path.display()));
-        return Ok(());
+        return write(path, body);
     }
     let mut out = Output::stdout();
     let mut chunk = vec![0; CHUNK];
@@ -91,4 +91,10 @@ fn fetch(client: &Client, route: Route, args: &ArtifactsArgs) -> Result<()> {
         }
         out.bytes(&chunk[..length])?;
     }
+}
+
+fn write(path: &Path, mut body: impl Read) -> Result<()> {
+    let bytes = files::write_from(path, &mut body)?;
+    output::note(format_args!("wrote {} to `{}`", units::size(bytes), path.display()));
+    Ok(())
 }

@@ -44,7 +44,7 @@ pub(crate) fn run(args: &DiffArgs, globals: &GlobalArgs) -> Result<Exit> {
     } else if args.stat {
         let changed = client.get(route)?.parse::<TaskDiff>()?.changes();
         out.text(render::diff::list(&changed))?;
-        output::note(changes::done(changes::count(&changed), &changed));
+        output::note(changes::done(errand_core::ChangeCounts::of(&changed), &changed));
     } else {
         let patch = client.read(route, "text/x-diff")?;
         if !changes::show(&mut BufReader::new(patch))? {

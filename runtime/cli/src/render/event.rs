@@ -1,10 +1,13 @@
 //! An event for a person: one line, or a line for each that the guest wrote.
 
 use anstyle::{AnsiColor, Style};
+use errand_core::ChangeCounts;
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::executor::short;
 use super::{DIM, Look, escape};
+use crate::changes;
 use crate::client::Event;
 use crate::units;
 
@@ -68,11 +71,17 @@ fn summary(event: &Event) -> String {
         "retry_scheduled" => {
             format!("in {} after {}", units::duration(number("delay_ms")), failure(data))
         }
-        "completed" => String::new(),
+        "completed" => counted(data),
         "failed" | "cancelled" => failure(data),
         _ if data.is_null() => String::new(),
         _ => data.to_string(),
     }
+}
+
+/// Says how many files a task changed.
+fn counted(data: &Value) -> String {
+    let counts = data.get("changes").and_then(|counts| ChangeCounts::deserialize(counts).ok());
+    counts.map(changes::counted).unwrap_or_default()
 }
 
 /// Shortens the digest that an executor is pinned to.
@@ -140,6 +149,11 @@ mod tests {
             "   7 11:59:58 retry_scheduled    in 1.2s after timeout: ran too long\n"
         );
         assert_eq!(line("completed", r#"{"output": 1}"#), "   7 11:59:58 completed\n");
+        let changes = r#"{"changes": {"added": 2, "modified": 0, "deleted": 1}}"#;
+        assert_eq!(
+            line("completed", changes),
+            "   7 11:59:58 completed          2 added, 1 deleted\n"
+        );
     }
 
     #[test]

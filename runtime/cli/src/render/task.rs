@@ -3,9 +3,11 @@
 use anstyle::Style;
 use errand_core::Status;
 
+use super::executor::short;
 use super::table::{Cell, Table};
 use super::{BOLD, DIM, Look, between, escape, progress, status_style};
-use crate::client::{Task, TaskError};
+use crate::changes;
+use crate::client::{Origin, Task, TaskError};
 use crate::units;
 
 /// Makes a list of tasks.
@@ -56,6 +58,8 @@ pub(crate) fn overview(task: &Task, look: &Look) -> String {
         "finished",
         task.finished_at.map(|at| format!("{}{took}", look.moment(at))).unwrap_or_default(),
     );
+    field("workspace", escape::line(&origin(&task.workspace)).into_owned());
+    field("changes", task.changes.map(changes::counted).unwrap_or_default());
     if let Some(error) = &task.error {
         field("error", self::error(error).replace('\n', &format!("\n{:12}", "")));
     }
@@ -65,6 +69,17 @@ pub(crate) fn overview(task: &Task, look: &Look) -> String {
         field("output", shown);
     }
     text
+}
+
+/// Says what a workspace started from, as `--workspace` takes it; nothing where it is not said.
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Empty | Origin::Unknown => String::new(),
+        Origin::Dir { path } => path.display().to_string(),
+        Origin::Tar => "an archive".to_owned(),
+        Origin::Git { repo, commit } => format!("git:{}@{}", repo.display(), short(commit)),
+        Origin::Task { id } => format!("task:{id}"),
+    }
 }
 
 /// Makes the text of how a task failed: the code, the sentence, and the detail where it is text.

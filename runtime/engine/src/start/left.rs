@@ -11,7 +11,9 @@ use errand_core::{
     Blobs, Change, ChangeCounts, Content, Digest, Left, LeftBy, Manifest, Node, Origin, Snapshot,
     SnapshotRef, Task, Unreadable, combined,
 };
-use errand_workspace::{Began, Bounds, StartError, StopFlag, Workspace, write_diff};
+use errand_workspace::{
+    Began, Bounds, MAX_PATH_BYTES, StartError, StopFlag, Workspace, write_diff,
+};
 use tokio::runtime::Handle;
 
 use super::maker::{Made, key_of};
@@ -39,8 +41,7 @@ pub(crate) async fn leave(
         let manifest = began.manifest();
         let end = workspace.manifest(began.base(), &stop)?;
         let mut changes = manifest.changes(&end);
-        // It is git's own, whoever made it, and in no patch.
-        changes.retain(|change| !change.path.split('/').any(|part| part == ".git"));
+        changes.retain(|change| is_kept(&change.path));
         Ok((workspace, manifest, changes))
     });
     let (workspace, manifest, changes) = surveyed.await.map_err(|error| match error {
@@ -61,6 +62,13 @@ pub(crate) async fn leave(
     let keeping = Keeping { blobs, workspace: &workspace, manifest: &manifest, start: &start };
     let snapshot = keeping.keep(changes).await?;
     Ok(Left { counts, snapshot: Some(snapshot) })
+}
+
+/// Tells whether what has a path can be brought elsewhere: `.git` is git's own, whoever made it, and in no
+/// patch, and no system call takes a path of any length.
+fn is_kept(path: &str) -> bool {
+    let is_git = |part: &str| part.eq_ignore_ascii_case(".git");
+    path.len() <= MAX_PATH_BYTES && !path.split('/').any(is_git)
 }
 
 struct Keeping<'a> {

@@ -294,7 +294,7 @@ fn io(error: &BlobError) -> std::io::Error {
 }
 
 /// Ends work on another thread when whoever waits for it is gone.
-struct StopsWhenDropped(StopFlag);
+pub(crate) struct StopsWhenDropped(pub(crate) StopFlag);
 
 impl Drop for StopsWhenDropped {
     fn drop(&mut self) {

@@ -45,7 +45,24 @@ impl Service {
             .into_iter()
             .find(|artifact| artifact.path == path)
             .ok_or_else(|| ServiceError::NotFound { what: format!("artifact `{path}`") })?;
-        Ok(ArtifactReader { artifact, blobs: Arc::clone(&self.0.parts.blobs) })
+        Ok(self.reader(artifact))
+    }
+
+    /// Opens all of them.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn artifact_readers(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+    ) -> Result<Vec<ArtifactReader>, ServiceError> {
+        let artifacts = self.artifacts(caller, id).await?;
+        Ok(artifacts.into_iter().map(|artifact| self.reader(artifact)).collect())
+    }
+
+    fn reader(&self, artifact: Artifact) -> ArtifactReader {
+        ArtifactReader { artifact, blobs: Arc::clone(&self.0.parts.blobs) }
     }
 }
 

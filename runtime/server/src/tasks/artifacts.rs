@@ -5,24 +5,28 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use errand_core::Artifact;
+use errand_core::{Artifact, TaskId};
 use errand_scheduler::{ArtifactReader, ServiceError};
 use futures_util::stream;
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
-    IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    IF_RANGE, RANGE, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
 use serde::Serialize;
 use std::ops::RangeInclusive;
 use utoipa::ToSchema;
 
+use super::artifact_archive::Archive;
+use crate::accept;
 use crate::call::{Call, TaskFilePath, TaskPath};
 use crate::openapi::RefusedQuery;
 use crate::problem::{Code, Problem};
 use crate::reply::{Answer, Items, json};
 
+const JSON: &str = "application/json";
+const TAR: &str = "application/x-tar";
 /// Bytes read and sent at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
@@ -44,15 +48,60 @@ pub(crate) struct ArtifactView<'a> {
     description: Option<&'a str>,
 }
 
-/// List what a task left behind
+/// List what a task left behind, or fetch all of it
+///
+/// With `Accept: application/x-tar` the answer is an archive of all files, sorted by path. One whose
+/// transfer broke off lacks its end.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/artifacts", tag = "tasks", operation_id = "list_artifacts",
-    params(("id" = String, Path, description = "The task")),
-    responses((status = 200, description = "The artifacts", body = Items<ArtifactView>), RefusedQuery),
+    params(
+        ("id" = String, Path, description = "The task"),
+        ("If-None-Match" = Option<String>, Header, description = "`ETag`s of archives that the client has"),
+    ),
+    responses(
+        (status = 200, description = "The artifacts", headers(("ETag" = String, description = "Of an archive")), content(
+            (Items<ArtifactView> = "application/json"),
+            (Vec<u8> = "application/x-tar"),
+        )),
+        (status = 304, description = "The client has the archive"),
+        (status = 406, description = "Neither is accepted", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
+        RefusedQuery,
+    ),
 )]
-pub(crate) async fn list(call: Call, TaskPath(id): TaskPath) -> Answer {
-    let artifacts = call.app.service.artifacts(&call.caller, id).await?;
-    json(StatusCode::OK, &Items::all(artifacts.iter().map(artifact_view).collect()))
+pub(crate) async fn list(
+    call: Call,
+    TaskPath(id): TaskPath,
+    method: Method,
+    headers: HeaderMap,
+) -> Answer {
+    let Call { app, caller, .. } = call;
+    let mut response = match accept::choose(&headers, &[JSON, TAR])? {
+        TAR => {
+            let files = app.service.artifact_readers(&caller, id).await?;
+            archive(Archive::of(files), id, &method, &headers).await?
+        }
+        _ => {
+            let artifacts = app.service.artifacts(&caller, id).await?;
+            json(StatusCode::OK, &Items::all(artifacts.iter().map(artifact_view).collect()))?
+        }
+    };
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+async fn archive(archive: Archive, id: TaskId, method: &Method, headers: &HeaderMap) -> Answer {
+    let etag = archive.etag();
+    if matches(headers, &etag) {
+        return not_modified(&etag);
+    }
+    let mut response = Response::new(Body::empty());
+    protect(response.headers_mut(), &format!("{id}.tar"), &etag)?;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(TAR));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(archive.size()?));
+    if method != Method::HEAD {
+        *response.body_mut() = archive.send().await?;
+    }
+    Ok(response)
 }
 
 fn artifact_view(artifact: &Artifact) -> ArtifactView<'_> {
@@ -91,9 +140,7 @@ pub(crate) async fn get(
     let file = call.app.service.artifact(&call.caller, id, &path).await?;
     let etag = format!("\"{}\"", file.artifact.blake3);
     if matches(&headers, &etag) {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        response.headers_mut().insert(ETAG, value(&etag)?);
-        return Ok(response);
+        return not_modified(&etag);
     }
     let size = file.artifact.size_bytes;
     let range = match wanted_range(&headers, &etag, size) {
@@ -135,7 +182,12 @@ async fn pieces(file: ArtifactReader, from: u64, end: u64) -> Result<Body, Probl
     Ok(Body::from_stream(futures_util::StreamExt::chain(first, rest)))
 }
 
-async fn piece(file: &ArtifactReader, from: u64, end: u64) -> Result<Bytes, ServiceError> {
+/// Reads a piece of a file, which is not empty before its end.
+pub(super) async fn piece(
+    file: &ArtifactReader,
+    from: u64,
+    end: u64,
+) -> Result<Bytes, ServiceError> {
     if from >= end {
         return Ok(Bytes::new());
     }
@@ -151,10 +203,15 @@ async fn piece(file: &ArtifactReader, from: u64, end: u64) -> Result<Bytes, Serv
 fn describe(headers: &mut HeaderMap, artifact: &Artifact, etag: &str) -> Result<(), Problem> {
     let unknown = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, artifact.media_type.parse().unwrap_or(unknown));
-    headers.insert(ETAG, value(etag)?);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    protect(headers, &artifact.path, etag)
+}
+
+/// Says of what a guest made how it may be used, and as what it may be kept.
+fn protect(headers: &mut HeaderMap, path: &str, etag: &str) -> Result<(), Problem> {
+    headers.insert(ETAG, value(etag)?);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(CONTENT_DISPOSITION, value(&attachment(&artifact.path))?);
+    headers.insert(CONTENT_DISPOSITION, value(&attachment(path))?);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let sandbox = HeaderValue::from_static("sandbox; default-src 'none'");
     headers.insert(CONTENT_SECURITY_POLICY, sandbox);
@@ -177,6 +234,12 @@ fn attachment(path: &str) -> String {
         }
     }
     text
+}
+
+fn not_modified(etag: &str) -> Answer {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    response.headers_mut().insert(ETAG, value(etag)?);
+    Ok(response)
 }
 
 /// Tells whether the client says that it has this content.

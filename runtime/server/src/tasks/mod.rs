@@ -1,5 +1,6 @@
 //! `/v1/tasks`: a handler file per kind of call, beside its wire types.
 
+mod artifact_archive;
 pub(crate) mod artifacts;
 pub(crate) mod control;
 pub(crate) mod event_view;

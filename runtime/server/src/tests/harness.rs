@@ -13,6 +13,7 @@ use errand_core::{
 };
 use errand_scheduler::{Parts, Scheduler, SchedulerConfig, Service, Settings};
 use errand_store::{MemoryBlobs, MemoryStore};
+use futures_util::StreamExt;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
@@ -98,6 +99,20 @@ impl Server {
         let body = tokio::time::timeout(PATIENCE, to_bytes(body, usize::MAX)).await;
         let body = body.expect("the answer ends").expect("the answer is whole");
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request whose answer breaks off; returns its status and how many bytes came.
+    pub(super) async fn broken_off(&self, request: Request<Body>) -> (StatusCode, usize) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let (mut pieces, mut sent) = (body.into_data_stream(), 0);
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => sent += piece.len(),
+                Err(_) => return (parts.status, sent),
+            }
+        }
+        panic!("the answer is whole: {sent} bytes");
     }
 
     pub(super) fn request(
@@ -275,14 +290,26 @@ impl Runner for Puppet {
                     host.write(Stream::Stdout, Level::Info, text).await.ok();
                 }
                 "publish" => {
-                    let artifact = Artifact {
-                        path: job.input["path"].as_str().unwrap_or("out/a b.html").to_owned(),
-                        size_bytes: FILE.len() as u64,
-                        blake3: Digest::of(FILE),
-                        media_type: "text/html".to_owned(),
-                        description: None,
+                    let texts = |key: &str| -> Vec<String> {
+                        let list = job.input[key].as_array().cloned().unwrap_or_default();
+                        list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
                     };
-                    host.record(vec![EventBody::ArtifactPublished(artifact)], None).await.ok();
+                    let (mut paths, lost) = (texts("paths"), texts("lost"));
+                    if paths.is_empty() {
+                        paths.push(job.input["path"].as_str().unwrap_or("out/a b.html").to_owned());
+                    }
+                    for path in paths {
+                        // Of what is lost, nothing is stored.
+                        let content = if lost.contains(&path) { &b"lost files"[..] } else { FILE };
+                        let artifact = Artifact {
+                            path,
+                            size_bytes: content.len() as u64,
+                            blake3: Digest::of(content),
+                            media_type: "text/html".to_owned(),
+                            description: None,
+                        };
+                        host.record(vec![EventBody::ArtifactPublished(artifact)], None).await.ok();
+                    }
                 }
                 _ => {}
             }

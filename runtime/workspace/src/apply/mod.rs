@@ -14,10 +14,11 @@ mod stage;
 use std::io;
 
 use cap_std::fs::Dir;
-use errand_core::Change;
+use errand_core::{Change, ChangeCounts};
 
 use crate::Contents;
 use crate::start::shown;
+pub use paths::MAX_PATH_BYTES;
 use plan::Plan;
 use stage::Staged;
 
@@ -30,7 +31,7 @@ pub fn check(changes: &[Change], onto: &Dir) -> Result<Vec<Moved>, ApplyError> {
     Ok(Plan::of(changes, onto)?.moved)
 }
 
-/// Brings changes onto a directory; what is already as they leave it stays untouched.
+/// Brings changes onto a directory; what is already as they leave it stays untouched, and is not counted.
 ///
 /// Forced, it replaces and removes what has moved. Not even then does it follow a link or remove a
 /// directory with something in it that the changes know nothing of. Directories that the changes say are
@@ -46,7 +47,7 @@ pub fn apply(
     contents: &dyn Contents,
     onto: &Dir,
     force: bool,
-) -> Result<Applied, ApplyError> {
+) -> Result<ChangeCounts, ApplyError> {
     let plan = Plan::of(changes, onto)?;
     if !plan.moved.is_empty() && !force {
         return Err(ApplyError::Moved(plan.moved));
@@ -56,17 +57,6 @@ pub fn apply(
     }
     let staged = Staged::new(&plan.steps, contents, onto)?;
     put::all(&plan.steps, &staged, onto)
-}
-
-/// How many files and links were made, changed and removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Applied {
-    /// Made where there was none.
-    pub added: usize,
-    /// Given another content, target or mode.
-    pub modified: usize,
-    /// Removed.
-    pub deleted: usize,
 }
 
 /// A path that is neither as the changes found it nor as they leave it.

@@ -9,7 +9,7 @@ use super::ApplyError;
 /// What a file system takes for one name.
 const MAX_NAME_BYTES: usize = 255;
 /// What a system call takes for a path, with room for where the directory lies.
-const MAX_PATH_BYTES: usize = 3_072;
+pub const MAX_PATH_BYTES: usize = 3_072;
 
 /// Changes by their paths, parents before what lies in them. All paths lead to inside the directory.
 pub(super) struct ByPath<'a>(BTreeMap<&'a str, &'a Change>);

@@ -6,12 +6,13 @@ use std::io;
 
 use cap_fs_ext::DirExt;
 use cap_std::fs::{Dir, Permissions, PermissionsExt};
+use errand_core::ChangeCounts;
 
+use super::ApplyError;
 use super::look::{Walked, metadata, walk};
 use super::paths::split;
 use super::plan::{Doing, Step};
 use super::stage::{Staged, mode_like};
-use super::{Applied, ApplyError};
 use crate::scan::open_file;
 
 /// Takes all steps.
@@ -19,8 +20,8 @@ pub(super) fn all(
     steps: &[Step<'_>],
     staged: &Staged<'_>,
     onto: &Dir,
-) -> Result<Applied, ApplyError> {
-    let mut putting = Putting { onto, staged, applied: Applied::default() };
+) -> Result<ChangeCounts, ApplyError> {
+    let mut putting = Putting { onto, staged, applied: ChangeCounts::default() };
     let forwards = || steps.iter().enumerate();
     // Directories are emptied before they are removed, and made before what lies in them.
     putting.phase(Phase::MakeWay, forwards())?;
@@ -53,7 +54,7 @@ fn phase(doing: &Doing<'_>) -> Phase {
 struct Putting<'a> {
     onto: &'a Dir,
     staged: &'a Staged<'a>,
-    applied: Applied,
+    applied: ChangeCounts,
 }
 
 impl Putting<'_> {
@@ -73,8 +74,8 @@ impl Putting<'_> {
         match &step.doing {
             Doing::Put { is_new, .. } => {
                 self.staged.place(number, &self.made(parent)?, name)?;
-                self.applied.added += usize::from(*is_new);
-                self.applied.modified += usize::from(!*is_new);
+                self.applied.added += u64::from(*is_new);
+                self.applied.modified += u64::from(!*is_new);
             }
             Doing::SetMode { executable, mode } => {
                 let (file, _) = open_file(&self.found(parent)?, name)?;

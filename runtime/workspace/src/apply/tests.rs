@@ -48,7 +48,7 @@ impl Source {
         moved.iter().map(Moved::to_string).collect()
     }
 
-    fn apply(&self, start: &Tree, end: &Tree, force: bool) -> Result<Applied, ApplyError> {
+    fn apply(&self, start: &Tree, end: &Tree, force: bool) -> Result<ChangeCounts, ApplyError> {
         apply(&start.changes(end), &Stored::of(&[start, end]), &self.dir(), force)
     }
 
@@ -88,7 +88,7 @@ proptest! {
         prop_assert_eq!(source.check(&start, &end), [""; 0]);
         source.apply(&start, &end, false).unwrap();
         prop_assert_eq!(source.tree(), end.clone());
-        prop_assert_eq!(source.apply(&start, &end, false).unwrap(), Applied::default());
+        prop_assert_eq!(source.apply(&start, &end, false).unwrap(), ChangeCounts::default());
         source.apply(&end, &start, false).unwrap();
         prop_assert_eq!(source.tree(), start);
     }
@@ -144,7 +144,7 @@ fn what_was_done_is_counted() {
     let source = Source::new(&start);
     std::fs::remove_file(source.path("done")).unwrap();
     let applied = source.apply(&start, &end, false).unwrap();
-    assert_eq!(applied, Applied { added: 2, modified: 3, deleted: 1 });
+    assert_eq!(applied, ChangeCounts { added: 2, modified: 3, deleted: 1 });
     assert_eq!(source.tree(), end);
 }
 
@@ -193,7 +193,7 @@ fn what_has_moved_is_told_and_replaced_by_force_alone() {
         format!("apply the changes: {} and 1 more", told[..5].join(", "))
     );
     let applied = source.apply(&start, &end, true).unwrap();
-    assert_eq!(applied, Applied { added: 1, modified: 5, deleted: 1 });
+    assert_eq!(applied, ChangeCounts { added: 1, modified: 5, deleted: 1 });
     let mut forced = end.clone();
     forced.put("untouched", file("8"));
     assert_eq!(source.tree(), forced);
@@ -245,7 +245,7 @@ fn a_link_that_becomes_a_directory_is_not_written_through() {
     // And back: what was in the directory is not sought behind the link.
     source.apply(&end, &start, false).unwrap();
     assert_eq!(source.tree(), start);
-    assert_eq!(source.apply(&end, &start, false).unwrap(), Applied::default());
+    assert_eq!(source.apply(&end, &start, false).unwrap(), ChangeCounts::default());
     source.assert_nothing_outside_has_changed();
 }
 
@@ -431,6 +431,6 @@ fn a_link_that_comes_while_contents_are_read_is_not_followed_and_the_rest_can_be
     assert_eq!(source.tree().get("a"), end.get("a"), "it came as far as that");
     assert_eq!(source.tree().get("z"), start.get("z"), "nothing is removed before all is there");
     let applied = source.apply(&start, &end, false).unwrap();
-    assert_eq!(applied, Applied { added: 1, modified: 1, deleted: 1 });
+    assert_eq!(applied, ChangeCounts { added: 1, modified: 1, deleted: 1 });
     assert_eq!(source.tree(), end);
 }

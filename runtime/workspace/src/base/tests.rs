@@ -1,7 +1,7 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
-use crate::{Look, Workspaces, unpack};
+use crate::{Look, Workspaces, locate, unpack};
 
 struct Place {
     root: tempfile::TempDir,
@@ -194,4 +194,76 @@ fn bases_outlive_the_process_and_not_the_boot() {
     std::fs::write(place.root.path().join("bases").join(BOOT), "another").unwrap();
     assert_eq!(known(), None);
     assert_eq!(place.contents(), 0);
+}
+
+#[test]
+fn what_a_killed_process_was_making_is_gone_at_the_next_start() {
+    let place = Place::new();
+    let kept = archive(&[("kept", "kept", 0o644)]);
+    drop(place.adopted(&kept));
+    let bases = place.root.path().join("bases");
+    std::fs::write(bases.join("sets").join(unfinished(&"a".repeat(64))), "{\"entr").unwrap();
+    std::fs::write(bases.join("sources").join(unfinished(&"b".repeat(64))), "half").unwrap();
+    std::fs::write(bases.join("contents/00").join("c".repeat(62)), "of no base").unwrap();
+    let opened = Bases::open(&bases).unwrap();
+    assert!(opened.get(Digest::of(&kept), LinksOut::Refused).is_some());
+    assert_eq!(place.contents(), 1);
+    for (directory, left) in [("sets", 1), ("sources", 0)] {
+        assert_eq!(std::fs::read_dir(bases.join(directory)).unwrap().count(), left, "{directory}");
+    }
+}
+
+#[test]
+fn a_base_that_nobody_can_read_keeps_no_other_from_being_made() {
+    let place = Place::new();
+    let torn = place.root.path().join("bases/sets").join("f".repeat(64));
+    for n in 0..MOST_BASES {
+        std::fs::write(&torn, "{\"entr").unwrap();
+        drop(place.adopted(&archive(&[("own", &n.to_string(), 0o644)])));
+    }
+    assert!(!torn.exists());
+}
+
+#[test]
+fn a_file_below_more_directories_than_a_path_can_name_is_copied_up() {
+    let place = Place::new();
+    let (_first, base) = place.adopted(&sample());
+    let (workspace, ..) = place.placed(&base, "w");
+    let mut dir = workspace.dir.try_clone().unwrap();
+    let name = "n".repeat(250);
+    for _ in 0..20 {
+        dir.create_dir(&name).unwrap();
+        dir = dir.open_dir(&name).unwrap();
+    }
+    workspace.dir.rename("d/a", &dir, "a").unwrap();
+    let handle = dir.try_clone().unwrap().into_std_file();
+    let look = || Look::at(&handle, "a", true).unwrap();
+    let shared = look();
+    let located = locate(&handle, "a", true).unwrap();
+    assert!(shared.shared && located.alone(shared).unwrap().file != shared.file);
+    workspace.copy_up_at(&located).unwrap().make(true, &StopFlag::default()).unwrap();
+    assert!(!look().shared);
+    dir.write("a", "changed").unwrap();
+    let (again, ..) = place.placed(&base, "again");
+    assert_eq!(std::fs::read_to_string(place.path(&again, "d/a")).unwrap(), "one");
+}
+
+#[test]
+fn a_copy_that_is_told_to_stop_leaves_all_as_it_was() {
+    let place = Place::new();
+    let workspace = place.workspaces.create("w").unwrap();
+    let large = vec![7; 2 * COPY_BYTES as usize];
+    std::fs::write(place.path(&workspace, "large"), &large).unwrap();
+    let before = std::fs::metadata(place.path(&workspace, "large")).unwrap().ino();
+    let located = locate(&workspace.handle().unwrap(), "large", false).unwrap();
+    let stop = StopFlag::default();
+    stop.stop();
+    let stopped = workspace.copy_up_at(&located).unwrap().make(true, &stop).unwrap_err();
+    assert_eq!(stopped.kind(), io::ErrorKind::Interrupted);
+    let after = || std::fs::metadata(place.path(&workspace, "large")).unwrap();
+    assert_eq!(after().ino(), before);
+    let names = std::fs::read_dir(place.root.path().join("workspaces")).unwrap().count();
+    assert_eq!(names, 1, "nothing is left beside the workspace");
+    workspace.copy_up_at(&located).unwrap().make(true, &StopFlag::default()).unwrap();
+    assert_eq!((after().ino() == before, after().len()), (false, 2 * COPY_BYTES));
 }

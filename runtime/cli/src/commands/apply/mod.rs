@@ -8,7 +8,8 @@ mod repository;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use errand_workspace::{Applied, ApplyError, Changed, Directory};
+use errand_core::ChangeCounts;
+use errand_workspace::{ApplyError, Changed, Directory};
 
 use crate::cli::GlobalArgs;
 use crate::client::{Client, Task};
@@ -76,8 +77,8 @@ pub(crate) fn run(args: &ApplyArgs, globals: &GlobalArgs) -> Result<Exit> {
         Place::Branch { repository, commit } => {
             let commits = Opened::open(repository)?.commits_on(commit)?;
             let changed = left.changes()?;
-            let counted = changes::count(changed.changes());
-            if counted != Applied::default() {
+            let counted = ChangeCounts::of(changed.changes());
+            if counted != ChangeCounts::default() {
                 let branch = args.branch.as_deref().unwrap_or_default();
                 let message = args.message.clone().unwrap_or_else(|| message(&task));
                 let made = commits.commit(&changed, branch, &message)?;
@@ -90,7 +91,7 @@ pub(crate) fn run(args: &ApplyArgs, globals: &GlobalArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn done(changed: &Changed, applied: Applied) -> String {
+fn done(changed: &Changed, applied: ChangeCounts) -> String {
     changes::done(applied, changed.changes())
 }
 
@@ -110,7 +111,7 @@ fn all(left: &Left<'_>, path: &Path) -> Result<String> {
     })
 }
 
-fn write(changed: &Changed, path: &Path, force: bool) -> Result<Applied> {
+fn write(changed: &Changed, path: &Path, force: bool) -> Result<ChangeCounts> {
     let directory = Directory::open(path).map_err(|error| {
         CommandError::usage(format_args!("open `{}`: {error}", path.display()))
             .hint("say where to write to with `--to DIR`")

@@ -44,9 +44,18 @@ impl Host for View<'_> {
 }
 
 impl View<'_> {
-    /// The open file behind a descriptor, and what it is counted under.
-    async fn counted_file(&mut self, fd: &Fd) -> FsResult<(Arc<std::fs::File>, OpenFile)> {
+    /// The file behind a descriptor that was opened for writing, and what it is counted under.
+    ///
+    /// Any other is refused before anything is counted: it would be counted, and not change.
+    async fn written_file(
+        &mut self,
+        fd: &Fd,
+        read_only: ErrorCode,
+    ) -> FsResult<(Arc<std::fs::File>, OpenFile)> {
         let file = match self.table.get(fd)? {
+            Descriptor::File(file) if !file.open_mode.contains(OpenMode::WRITE) => {
+                return Err(read_only.into());
+            }
             Descriptor::File(file) => file.file.clone(),
             Descriptor::Dir(_) => return Err(ErrorCode::IsDirectory.into()),
         };
@@ -75,10 +84,20 @@ impl HostDescriptor for View<'_> {
         flags: DescriptorFlags,
     ) -> FsResult<Fd> {
         self.charge()?;
+        let synced = DescriptorFlags::FILE_INTEGRITY_SYNC
+            | DescriptorFlags::DATA_INTEGRITY_SYNC
+            | DescriptorFlags::REQUESTED_WRITE_SYNC;
+        // Before anything is truncated for it.
+        if flags.intersects(synced) {
+            return Err(ErrorCode::Unsupported.into());
+        }
         let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
-        let writes = flags.contains(DescriptorFlags::WRITE) || how.contains(OpenFlags::TRUNCATE);
-        if writes && !how.intersects(OpenFlags::EXCLUSIVE | OpenFlags::DIRECTORY) {
-            self.own(&dir, &path, follows(follow), !how.contains(OpenFlags::TRUNCATE))?;
+        // What may be created or truncated is opened for writing, whether the guest asks for that or not.
+        let writes = changes || flags.contains(DescriptorFlags::WRITE);
+        // Alone, `EXCLUSIVE` says nothing.
+        let only_new = how.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE);
+        if writes && !only_new && !how.contains(OpenFlags::DIRECTORY) {
+            self.own(&dir, &path, follows(follow), !how.contains(OpenFlags::TRUNCATE)).await?;
         }
         let before = match changes {
             true => self.look_at(&dir, &path, follows(follow)).ok(),
@@ -94,6 +113,7 @@ impl HostDescriptor for View<'_> {
             self.inner().open_at(again(&dir), follow, path.clone(), how, flags).await?
         };
         self.files.held.insert(fd.rep(), held);
+        self.check_not_shared(&fd)?;
         if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
             let open = self.count_open(&fd)?;
             if makes {
@@ -120,7 +140,7 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn write(&mut self, fd: Fd, bytes: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
-        let (file, open) = self.counted_file(&fd).await?;
+        let (file, open) = self.written_file(&fd, ErrorCode::BadDescriptor).await?;
         self.files.fuel.charge_bytes(bytes.len() as u64).map_err(trap)?;
         let size = file.metadata()?.len();
         let end = offset.saturating_add(bytes.len() as u64).max(size);
@@ -131,7 +151,7 @@ impl HostDescriptor for View<'_> {
 
     async fn set_size(&mut self, fd: Fd, size: Filesize) -> FsResult<()> {
         self.charge()?;
-        let (file, open) = self.counted_file(&fd).await?;
+        let (file, open) = self.written_file(&fd, ErrorCode::Invalid).await?;
         let before = file.metadata()?.len();
         open.resize(before, size).map_err(|exceeded| trap(exceeded.into()))?;
         self.files.faces.written(open.file());
@@ -186,7 +206,7 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         // A change by one name must be seen by the other.
-        self.own(&dir, &path, follows(follow), true)?;
+        self.own(&dir, &path, follows(follow), true).await?;
         let (at, named) = (again(&new_dir), new_path.clone());
         self.make_entry(async |inner| inner.link_at(dir, follow, path, at, named).await).await?;
         self.files.faces.named(self.look_at(&new_dir, &new_path, false)?.file);
@@ -224,10 +244,12 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         self.charge()?;
-        let replaced = self.look_at(&new_dir, &new_path, false);
+        let mut replaced = self.look_at(&new_dir, &new_path, false);
         if replaced.as_ref().is_ok_and(|replaced| replaced.shared) {
             // The host would take two files of one content for two names of a file, and do nothing.
-            self.own(&dir, &path, false, true)?;
+            self.own(&dir, &path, false, true).await?;
+            // It may be the same path.
+            replaced = self.look_at(&new_dir, &new_path, false);
         }
         let moved = self.look_at(&dir, &path, false);
         let (from, to) = (again(&dir), again(&new_dir));

@@ -10,6 +10,7 @@ mod listing;
 mod streams;
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -28,13 +29,15 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 use crate::clock::VirtualClock;
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
-use crate::start::{Made, Registered};
+use crate::start::{Made, Registered, StopsWhenDropped};
 use crate::state::RunState;
 
 use faces::Faces;
 use handles::{OpenHandle, OpenHandles};
 use listing::Listed;
 
+/// What is copied before a file is changed on the thread that runs the guest.
+const COPIED_AT_ONCE: u64 = 4 << 20;
 /// What an operation on a path is charged for, in fuel: about what it costs the host.
 const PATH_FUEL: u64 = 10_000;
 
@@ -74,7 +77,7 @@ pub(crate) struct Files {
     began: Began,
     /// What that is of its source, where it is not all of it.
     snapshot: Option<(SnapshotRef, Snapshot)>,
-    /// Whether it has files that other workspaces have too.
+    /// Whether it may have files that other workspaces have too.
     shares: bool,
     /// What the repository that it is of knows of it.
     _registered: Option<Registered>,
@@ -111,7 +114,8 @@ impl Files {
                 ..
             }) => {
                 registered = known;
-                shares = at_start.base().is_some();
+                // Also where its base is not known: it may have become that as far as half.
+                shares = true;
                 (began, snapshot) = (at_start, of);
                 (Some(workspace), quota)
             }
@@ -239,9 +243,7 @@ impl View<'_> {
         if !look.shared {
             return Ok(look);
         }
-        let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
-        let path = workspace.path_of(&locate(&dir.dir, path, follow)?)?;
-        Ok(workspace.alone(look, &path)?)
+        Ok(locate(&dir.dir, path, follow)?.alone(look)?)
     }
 
     /// Looks at what is open.
@@ -261,8 +263,10 @@ impl View<'_> {
     }
 
     /// Gives the workspace a file of its own where a path names one that it shares, before it is changed.
-    fn own(
-        &self,
+    ///
+    /// Where it can't be told whether it is shared, nothing may be changed.
+    async fn own(
+        &mut self,
         dir: &Resource<Descriptor>,
         path: &str,
         follow: bool,
@@ -271,19 +275,30 @@ impl View<'_> {
         if !self.files.shares {
             return Ok(());
         }
-        let Ok(shared) = self.look_at(dir, path, follow) else { return Ok(()) };
-        if !shared.shared {
-            return Ok(());
-        }
         let Descriptor::Dir(at) = self.table.get(dir)? else {
             return Err(types::ErrorCode::NotDirectory.into());
         };
+        let shared = match Look::at(&at.dir, path, follow) {
+            Ok(look) if look.shared => look,
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let Some(workspace) = self.files.workspace() else { return Ok(()) };
-        let path_in = workspace.path_of(&locate(&at.dir, path, follow)?)?;
+        let located = locate(&at.dir, path, follow)?;
         // Not charged: each file is copied once at most, and another run may find it copied.
         let bytes = if with_content { shared.size_bytes } else { 0 };
         self.files.quota.check_room(bytes).map_err(|refused| trap(refused.into()))?;
-        workspace.copy_up(&path_in, with_content)?;
+        let copy = workspace.copy_up_at(&located)?;
+        if bytes <= COPIED_AT_ONCE {
+            copy.make(with_content, &StopFlag::default())?;
+        } else {
+            // The run can be ended meanwhile.
+            let stops = StopsWhenDropped(StopFlag::default());
+            let stop = stops.0.clone();
+            let copied = tokio::task::spawn_blocking(move || copy.make(with_content, &stop)).await;
+            copied.map_err(|error| trap(Ended::Host(error.to_string())))??;
+        }
         if !with_content {
             // Whoever truncates it counts from what it was.
             self.files
@@ -292,7 +307,20 @@ impl View<'_> {
                 .map_err(|refused| trap(refused.into()))?;
         }
         let own = self.look_at(dir, path, follow)?;
-        self.files.faces.moved(shared.file, own.file);
+        self.files.faces.moved(located.alone(shared)?.file, own.file);
+        Ok(())
+    }
+
+    /// Checks what was opened: whatever led there, what is shared is never written to.
+    fn check_not_shared(&self, fd: &Resource<Descriptor>) -> FsResult<()> {
+        if let Descriptor::File(file) = self.table.get(fd)?
+            && self.files.shares
+            && file.open_mode.contains(OpenMode::WRITE)
+            && Look::of(&file.file)?.shared
+        {
+            let message = "a shared file of the workspace was opened for writing";
+            return Err(trap(Ended::Host(message.to_owned())));
+        }
         Ok(())
     }
 
