@@ -451,6 +451,52 @@ fn a_task_works_on_a_commit_that_was_named_when_it_was_submitted() {
 }
 
 #[test]
+fn what_a_task_changed_of_a_commit_is_told_as_long_as_the_repository_is_there() {
+    let listed = repository();
+    let directory = listed.path("listed");
+    let client = listed.server.agent();
+    let workspace = json!({"from": "git", "repo": directory, "ref": "main"});
+    let append = json!({"do": "append_text", "path": "/workspace/a.txt", "text": "!"});
+    let task = |workspace: &Value, input: &Value| {
+        let request = json!({"executor": "probe", "input": input, "workspace": workspace});
+        client.finish(&client.submit(&request))
+    };
+    let first = task(&workspace, &append);
+    assert_eq!(first["changes"], json!({"added": 0, "modified": 1, "deleted": 0}), "{first}");
+    let commit = git(&directory, &["rev-parse", "main"]);
+    assert_eq!(first["workspace"]["commit"], json!(commit));
+    let fork = json!({"from": "task", "id": first["id"]});
+    let second = task(&fork, &append);
+    let read = task(&fork, &json!({"do": "read_file", "path": "/workspace/a.txt"}));
+    assert_eq!(read["output"], json!({"ok": "two!"}));
+    assert_eq!(git(&directory, &["worktree", "list"]).lines().count(), 1, "none is left");
+    let patch = |server: &Server, task: &Value| {
+        let path = format!("/v1/tasks/{}/diff", text(&task["id"]));
+        server.agent().ask("GET", &path, &[("accept", "text/x-diff")])
+    };
+    let shown = String::from_utf8(patch(&listed.server, &second).bytes).expect("it is text");
+    assert!(shown.contains("-two!\n") && shown.contains("+two!!\n"), "{shown}");
+
+    // Without the repository, there is what lies in the store.
+    let listed_flag = directory.to_str().expect("it is text").to_owned();
+    let Listed { server, root } = listed;
+    let (_, data) = server.stop();
+    std::fs::remove_dir_all(data.path().join("bases")).expect("it is there");
+    std::fs::rename(directory.join(".git"), root.path().join("git")).expect("it is moved");
+    let server = Server::start_on(data, &["--allow-dir", &listed_flag]);
+    let answer = patch(&server, &first).problem(409, "conflict");
+    assert!(text(&answer["detail"]).contains("started from can't be used any more"), "{answer}");
+    assert_eq!(patch(&server, &second).status, 200, "both sides of it are in snapshots");
+    let json = server.agent().get(&format!("/v1/tasks/{}/diff", text(&first["id"]))).expect(200);
+    assert_eq!(json["modified"][0]["path"], "a.txt");
+    let request = json!({"executor": "probe", "input": append, "workspace": fork});
+    let refused = server.agent().post("/v1/tasks", &request).problem(422, "invalid");
+    assert_eq!(pointers(&refused), ["/workspace/id"]);
+    std::fs::rename(root.path().join("git"), directory.join(".git")).expect("it is moved back");
+    assert_eq!(patch(&server, &first).status, 200);
+}
+
+#[test]
 fn what_is_no_commit_of_a_listed_repository_is_refused_at_once() {
     let listed = repository();
     let client = listed.server.agent();

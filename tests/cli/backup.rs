@@ -61,6 +61,10 @@ fn what_was_backed_up_while_a_server_worked_is_served_after_a_restore() {
     assert_eq!(told(&server, &done), before);
     let left = operator.get(&format!("/v1/tasks/{done}/artifacts/left.txt"));
     assert_eq!(left.bytes, b"kept");
+    let path = format!("/v1/tasks/{done}/diff");
+    let patch = operator.ask("GET", &path, &[("accept", "text/x-diff")]).bytes;
+    let patch = String::from_utf8_lossy(&patch);
+    assert!(patch.contains("+++ b/left.txt") && patch.contains("+kept"), "{patch}");
     operator.post("/v1/queue/resume", &json!({})).expect(200);
     assert_eq!(operator.finish(&queued)["status"], "completed", "its executor came with it");
     let earlier = crate::harness::Client::new(server.url(), &agent);

@@ -77,7 +77,7 @@ pub trait Runner: Send + Sync {
         out: Box<dyn Write + Send>,
     ) -> BoxFuture<'a, Result<(), Unreadable>> {
         let _ = (task, out);
-        Box::pin(std::future::ready(Err(Unreadable::new("workspaces start empty here"))))
+        Box::pin(std::future::ready(Err(Unreadable::internal("workspaces start empty here"))))
     }
 
     /// Writes what a task that has ended left in its workspace, as a tar archive: all of it, or what it
@@ -92,7 +92,7 @@ pub trait Runner: Send + Sync {
         out: Box<dyn Write + Send>,
     ) -> BoxFuture<'a, Result<(), Unreadable>> {
         let _ = (task, changed_alone, out);
-        Box::pin(std::future::ready(Err(Unreadable::new("workspaces start empty here"))))
+        Box::pin(std::future::ready(Err(Unreadable::internal("workspaces start empty here"))))
     }
 
     /// Names the engine and its fuel costs: runs under the same text are comparable.
@@ -323,13 +323,19 @@ pub enum StartRefused {
 
 /// Why what a task left can't be shown.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("read what the task left: {0}")]
-pub struct Unreadable(String);
+pub enum Unreadable {
+    /// What it is told against is not there any more; the text says why.
+    #[error("what the task started from can't be used any more: {0}")]
+    Gone(String),
+    /// Something is wrong on this side.
+    #[error("read what the task left: {0}")]
+    Internal(String),
+}
 
 impl Unreadable {
-    /// Says what is in the way.
-    pub fn new(why: impl std::fmt::Display) -> Self {
-        Self(why.to_string())
+    /// Says what is wrong on this side.
+    pub fn internal(why: impl std::fmt::Display) -> Self {
+        Self::Internal(why.to_string())
     }
 }
 

@@ -203,9 +203,9 @@ impl Starts {
         task: &Task,
         out: Box<dyn Write + Send>,
     ) -> Result<(), Unreadable> {
-        let blobs = blobs(&self.maker.blobs).map_err(Unreadable::new)?.clone();
-        let left = LeftBy::read(task, &*blobs).await.map_err(Unreadable::new)?;
-        let left = left.ok_or_else(|| Unreadable::new("it is not known"))?;
+        let blobs = blobs(&self.maker.blobs).map_err(Unreadable::internal)?.clone();
+        let left = LeftBy::read(task, &*blobs).await.map_err(Unreadable::internal)?;
+        let left = left.ok_or_else(|| Unreadable::internal("it is not known"))?;
         let changes = left.changes();
         let lacks = |node: &Option<Node>| {
             let content = node.as_ref().and_then(content);
@@ -225,14 +225,14 @@ impl Starts {
             write_diff(&changes, &contents, &mut out)?;
             Ok(out.flush()?)
         });
-        written.await.map_err(Unreadable::new)
+        written.await.map_err(Unreadable::internal)
     }
 
     /// Finds the contents that a task's source has.
     async fn source(&self, task: &Task) -> Result<Source, Unreadable> {
         let origin = Origin { snapshot: None, ..task.origin() };
         if let Some(bases) = &self.maker.bases
-            && let Some((key, links_out)) = key_of(&origin).map_err(Unreadable::new)?
+            && let Some((key, links_out)) = key_of(&origin).map_err(Unreadable::internal)?
             && bases.get(key, links_out).is_some()
         {
             return Ok(Source::Bases(bases.clone()));
@@ -243,12 +243,15 @@ impl Starts {
 
     /// Makes a workspace again, to be looked at.
     async fn remake(&self, task: &Task, origin: Origin) -> Result<Made, Unreadable> {
-        let _look = self.looks.acquire().await.map_err(Unreadable::new)?;
+        let _look = self.looks.acquire().await.map_err(Unreadable::internal)?;
         let mut wanted = wanted(origin, task, None);
         // What was once within the task's bounds needs no other.
         wanted.bounds = Bounds { stop: wanted.bounds.stop, ..Bounds::of_bytes(u64::MAX) };
         let (maker, _stops) = (self.maker.clone(), StopsWhenDropped(wanted.bounds.stop.clone()));
-        off_thread(move || maker.make(&wanted)).await.map_err(Unreadable::new)
+        off_thread(move || maker.make(&wanted)).await.map_err(|error| match error {
+            StartError::Refused(why) => Unreadable::Gone(why),
+            error => Unreadable::internal(error),
+        })
     }
 
     /// Writes what a task left as an archive.
@@ -259,12 +262,12 @@ impl Starts {
         out: Box<dyn Write + Send>,
     ) -> Result<(), Unreadable> {
         let origin = Origin::of_fork(task);
-        let origin = origin.ok_or_else(|| Unreadable::new("it is not known"))?;
+        let origin = origin.ok_or_else(|| Unreadable::internal("it is not known"))?;
         let only: Option<HashSet<String>> = match changed_alone {
             false => None,
             true => {
-                let blobs = blobs(&self.maker.blobs).map_err(Unreadable::new)?;
-                let left = LeftBy::read(task, &**blobs).await.map_err(Unreadable::new)?;
+                let blobs = blobs(&self.maker.blobs).map_err(Unreadable::internal)?;
+                let left = LeftBy::read(task, &**blobs).await.map_err(Unreadable::internal)?;
                 let changes = left.map(|left| left.changes()).unwrap_or_default();
                 let is_there = |change: &Change| {
                     change.after.as_ref().is_some_and(|node| *node != Node::Directory)
@@ -281,6 +284,6 @@ impl Starts {
             let out = BufWriter::with_capacity(WRITE_BYTES, out);
             made.workspace.listed(&manifest)?.pack(out, &Bounds::of_bytes(u64::MAX))
         });
-        written.await.map_err(Unreadable::new)
+        written.await.map_err(Unreadable::internal)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use errand_core::{Change, LeftBy, Task, TaskId};
+use errand_core::{Change, LeftBy, Task, TaskId, Unreadable};
 
 use super::{Caller, Right, Service, ServiceError};
 
@@ -31,7 +31,7 @@ impl Service {
         out: Box<dyn Write + Send>,
     ) -> Result<(), ServiceError> {
         let task = self.ended(caller, id).await?;
-        self.0.parts.runner.write_diff(&task, out).await.map_err(ServiceError::internal)
+        self.0.parts.runner.write_diff(&task, out).await.map_err(unreadable)
     }
 
     /// Writes what lies in the workspace at the end as a tar archive: all of it, or what the task added
@@ -48,7 +48,7 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let task = self.ended(caller, id).await?;
         let written = self.0.parts.runner.write_workspace(&task, changed_alone, out).await;
-        written.map_err(ServiceError::internal)
+        written.map_err(unreadable)
     }
 
     /// Returns a task of which it is known what it left.
@@ -67,6 +67,13 @@ impl Service {
             Some(_) => Ok(task),
             None => Err(unknown(&task)),
         }
+    }
+}
+
+fn unreadable(error: Unreadable) -> ServiceError {
+    match error {
+        Unreadable::Gone(_) => ServiceError::conflict(error.to_string()),
+        Unreadable::Internal(_) => ServiceError::internal(error),
     }
 }
 
