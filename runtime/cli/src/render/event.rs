@@ -81,7 +81,8 @@ fn summary(event: &Event) -> String {
 /// Says how many files a task changed.
 fn counted(data: &Value) -> String {
     let counts = data.get("changes").and_then(|counts| ChangeCounts::deserialize(counts).ok());
-    counts.map(changes::counted).unwrap_or_default()
+    let counted = counts.map(changes::counted).filter(|counted| !counted.is_empty());
+    counted.map(|counted| format!("files: {counted}")).unwrap_or_default()
 }
 
 /// Shortens the digest that an executor is pinned to.
@@ -152,7 +153,7 @@ mod tests {
         let changes = r#"{"changes": {"added": 2, "modified": 0, "deleted": 1}}"#;
         assert_eq!(
             line("completed", changes),
-            "   7 11:59:58 completed          2 added, 1 deleted\n"
+            "   7 11:59:58 completed          files: 2 added, 1 deleted\n"
         );
     }
 
