@@ -101,6 +101,11 @@ impl Base {
         self.bytes
     }
 
+    /// Tells whether symbolic links are in it.
+    pub fn has_links(&self) -> bool {
+        self.entries.iter().any(|shared| matches!(shared.entry.node, Node::Symlink { .. }))
+    }
+
     /// Returns what is in it.
     pub fn manifest(&self) -> Manifest {
         Manifest::new(self.entries.iter().map(|shared| shared.entry.clone()).collect())
@@ -424,8 +429,20 @@ impl Workspace {
     /// When there is no such directory.
     pub fn alone(&self, shared: Look, path: &str) -> io::Result<Look> {
         let (parent, name) = path.rsplit_once('/').unwrap_or((".", path));
-        let parent = statat(&self.dir, parent, AtFlags::SYMLINK_NOFOLLOW)?;
-        Ok(shared.alone(parent.st_ino, name))
+        let mut last = self.directory.lock().unwrap_or_else(|poison| poison.into_inner());
+        let inode = match &*last {
+            Some((path, inode)) if path == parent => *inode,
+            _ => {
+                let found = statat(&self.dir, parent, AtFlags::SYMLINK_NOFOLLOW)?;
+                last.insert((parent.to_owned(), found.st_ino)).1
+            }
+        };
+        Ok(shared.alone(inode, name))
+    }
+
+    /// To be told when a directory was renamed or removed, so that its path may be another's.
+    pub fn directories_changed(&self) {
+        *self.directory.lock().unwrap_or_else(|poison| poison.into_inner()) = None;
     }
 
     /// Says where something that is open lies in the workspace, all links followed.
@@ -433,8 +450,15 @@ impl Workspace {
     /// # Errors
     /// When it lies elsewhere, has no name any more, or the system does not tell.
     pub fn path_of(&self, file: &std::fs::File) -> io::Result<String> {
-        let (root, path) = (place_of(&self.dir)?, place_of(file)?);
-        let inside = path.strip_prefix(&root).and_then(|path| path.strip_prefix('/'));
+        let root = match self.place.get() {
+            Some(root) => root,
+            None => {
+                let root = place_of(&self.dir)?;
+                self.place.get_or_init(|| root)
+            }
+        };
+        let path = place_of(file)?;
+        let inside = path.strip_prefix(root).and_then(|path| path.strip_prefix('/'));
         let inside = inside.map(str::to_owned);
         inside.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "it is not in the workspace"))
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use cap_fs_ext::DirExt;
@@ -95,7 +96,9 @@ impl Workspaces {
     pub fn create(&self, name: &str) -> Result<Workspace, WorkspaceError> {
         self.root.create_dir(name)?;
         let dir = self.root.open_dir(name)?;
-        Ok(Workspace { parent: self.root.try_clone()?, dir, name: name.to_owned() })
+        let (parent, name) = (self.root.try_clone()?, name.to_owned());
+        let (place, directory) = (OnceLock::new(), Mutex::default());
+        Ok(Workspace { parent, dir, name, place, directory })
     }
 }
 
@@ -105,6 +108,10 @@ pub struct Workspace {
     pub(crate) parent: Dir,
     pub(crate) dir: Dir,
     pub(crate) name: String,
+    /// Where it lies on the host, once somebody asked.
+    pub(crate) place: OnceLock<String>,
+    /// The directory that was last asked for, and its inode.
+    pub(crate) directory: Mutex<Option<(String, u64)>>,
 }
 
 /// A regular file that a walk found.

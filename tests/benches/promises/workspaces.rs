@@ -23,6 +23,8 @@ const FILES_EACH: usize = 100;
 const FILE_BYTES: usize = 25_000;
 /// Times that each thing is done, in turn with what it is compared with.
 const ROUNDS: usize = 3;
+/// Times that all files are read, in turn.
+const READS: usize = 9;
 /// Files that a task touches.
 const TOUCHED: usize = 100;
 /// Workspaces at once.
@@ -256,7 +258,7 @@ errand.emit('end', None)
     // What is shared later is copied first.
     read(&sharing, Placing::Copied);
     let (mut shared, mut copied) = (Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..READS {
         shared.push(read(&sharing, Placing::Shared));
         copied.push(read(&copying, Placing::Copied));
     }

@@ -61,16 +61,16 @@ impl View<'_> {
         };
         let open = match self.files.open.get(&fd.rep()) {
             Some(open) => open.clone(),
-            None => self.count_open(fd)?,
+            None => self.count_open(fd, self.look(fd)?),
         };
         Ok((file, open))
     }
 
     /// Counts the handle that a descriptor is.
-    fn count_open(&mut self, fd: &Fd) -> FsResult<OpenFile> {
-        let open = self.files.quota.open(self.look(fd)?.file);
+    fn count_open(&mut self, fd: &Fd, look: Look) -> OpenFile {
+        let open = self.files.quota.open(look.file);
         self.files.open.insert(fd.rep(), open.clone());
-        Ok(open)
+        open
     }
 }
 
@@ -115,7 +115,7 @@ impl HostDescriptor for View<'_> {
         self.files.held.insert(fd.rep(), held);
         self.check_not_shared(&fd)?;
         if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
-            let open = self.count_open(&fd)?;
+            let open = self.count_open(&fd, self.look_at_opened(&fd, &dir, &path)?);
             if makes {
                 self.files.faces.made(open.file());
                 self.directory_changed(&dir, &path);
@@ -132,6 +132,7 @@ impl HostDescriptor for View<'_> {
     fn drop(&mut self, fd: Fd) -> wasmtime::Result<()> {
         let open = self.files.open.remove(&fd.rep()).map(|open| open.file());
         self.files.held.remove(&fd.rep());
+        self.files.roots.remove(&fd.rep());
         HostDescriptor::drop(&mut self.inner(), fd)?;
         if let Some(file) = open {
             self.files.faces.closed(file, self.files.quota.is_open(file));
@@ -193,6 +194,7 @@ impl HostDescriptor for View<'_> {
 
     async fn symlink_at(&mut self, dir: Fd, target: String, path: String) -> FsResult<()> {
         let (at, named) = (again(&dir), path.clone());
+        self.files.has_links = true;
         self.make_entry(async |inner| inner.symlink_at(at, target, named).await).await?;
         self.entry_made(&dir, &path)
     }
@@ -229,6 +231,7 @@ impl HostDescriptor for View<'_> {
         self.charge()?;
         let named = self.look_at(&dir, &path, false);
         self.inner().remove_directory_at(again(&dir), path.clone()).await?;
+        self.files.directories_changed();
         if let Ok(named) = named {
             self.count_removed(&named);
         }
@@ -254,6 +257,8 @@ impl HostDescriptor for View<'_> {
         let moved = self.look_at(&dir, &path, false);
         let (from, to) = (again(&dir), again(&new_dir));
         self.inner().rename_at(from, path.clone(), to, new_path.clone()).await?;
+        self.files.directories_changed();
+        self.files.renamed |= moved.as_ref().is_ok_and(|moved| moved.shared);
         if let Ok(moved) = moved {
             match replaced {
                 // A rename of a file onto another name of itself changes nothing.

@@ -9,14 +9,14 @@ mod handles;
 mod listing;
 mod streams;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{Manifest, Snapshot, SnapshotRef};
 use errand_workspace::{
-    Began, Look, MAX_FILES, OpenFile, Quota, StopFlag, Workspace, WorkspaceError, Workspaces,
+    Base, Began, Look, MAX_FILES, OpenFile, Quota, StopFlag, Workspace, WorkspaceError, Workspaces,
     locate,
 };
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -79,6 +79,12 @@ pub(crate) struct Files {
     snapshot: Option<(SnapshotRef, Snapshot)>,
     /// Whether it may have files that other workspaces have too.
     shares: bool,
+    /// Whether one of those has another name now, so that its old one may be another's.
+    renamed: bool,
+    /// Whether it may have symbolic links.
+    has_links: bool,
+    /// Descriptors of the workspace itself, by their numbers.
+    roots: HashSet<u32>,
     /// What the repository that it is of knows of it.
     _registered: Option<Registered>,
     quota: Quota,
@@ -127,6 +133,7 @@ impl Files {
                 },
             ),
         };
+        let has_links = began.base().is_none_or(Base::has_links);
         let mut files = Self {
             workspaces,
             name,
@@ -135,6 +142,9 @@ impl Files {
             began,
             snapshot,
             shares,
+            renamed: false,
+            has_links,
+            roots: HashSet::new(),
             _registered: registered,
             quota,
             faces: Faces::new(clock, fuel.clone()),
@@ -173,6 +183,13 @@ impl Files {
         let workspace = self.workspace.take()?;
         let began = std::mem::replace(&mut self.began, Began::Copied(Manifest::default()));
         Some(TakenAway { workspace, began, snapshot: self.snapshot.take() })
+    }
+
+    /// Takes note that a directory may have been renamed or removed.
+    fn directories_changed(&self) {
+        if let Some(workspace) = &self.workspace {
+            workspace.directories_changed();
+        }
     }
 
     fn make(&mut self) -> Result<Option<&Workspace>, Ended> {
@@ -256,10 +273,37 @@ impl View<'_> {
         if !look.shared {
             return Ok(look);
         }
+        // As it was when it was opened, which costs less than to find out again.
+        if let Some(open) = self.files.open.get(&fd.rep()).filter(|_| !self.files.renamed) {
+            return Ok(Look { file: open.file(), links: 1, ..look });
+        }
         let workspace = self.files.workspace().ok_or(types::ErrorCode::NoEntry)?;
         let alone = workspace.path_of(file).and_then(|path| workspace.alone(look, &path));
         // What has no name any more, nor the directory that it was in, is only this.
         Ok(alone.unwrap_or(look))
+    }
+
+    /// Looks at what was just opened by a path.
+    fn look_at_opened(
+        &self,
+        fd: &Resource<Descriptor>,
+        dir: &Resource<Descriptor>,
+        path: &str,
+    ) -> FsResult<Look> {
+        let Descriptor::File(file) = self.table.get(fd)? else { return self.look(fd) };
+        let look = Look::of(&file.file)?;
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+        let path = path.strip_prefix("./").unwrap_or(path);
+        // Without links, the path is where it lies: the system need not be asked.
+        if look.shared
+            && !self.files.has_links
+            && self.files.roots.contains(&dir.rep())
+            && path.split('/').all(is_plain)
+            && let Some(workspace) = self.files.workspace()
+        {
+            return Ok(workspace.alone(look, path)?);
+        }
+        if look.shared { self.look(fd) } else { Ok(look) }
     }
 
     /// Gives the workspace a file of its own where a path names one that it shares, before it is changed.
@@ -380,6 +424,7 @@ impl preopens::Host for View<'_> {
             let dir = Dir::new(handle, FsPerms::ReadWrite, mode, true);
             let fd = self.table.push(Descriptor::Dir(dir))?;
             self.files.held.insert(fd.rep(), held);
+            self.files.roots.insert(fd.rep());
             preopened.push((fd, name.to_owned()));
         }
         Ok(preopened)
