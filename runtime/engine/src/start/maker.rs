@@ -58,24 +58,24 @@ pub(crate) struct Made {
 impl Maker {
     /// Makes a workspace.
     pub(super) fn make(&self, wanted: &Wanted) -> Result<Made, StartError> {
-        let Some(reference) = &wanted.origin.snapshot else { return self.from_source(wanted) };
+        let Some(reference) = &wanted.origin.snapshot else { return self.of_source(wanted) };
         let blobs = blobs(&self.blobs)?;
         let read = wanted.runtime.block_on(Snapshot::read(&**blobs, reference.blob));
         let snapshot = read.map_err(|error| StartError::Io(io(&error)))?;
         let made = match self.known(key_of_snapshot(reference), LinksOut::Kept, wanted)? {
             Some(made) => made,
-            None => self.from_snapshot(wanted, reference, &snapshot)?,
+            None => self.of_snapshot(wanted, reference, &snapshot)?,
         };
         Ok(Made { snapshot: Some((reference.clone(), snapshot)), ..made })
     }
 
-    fn from_snapshot(
+    fn of_snapshot(
         &self,
         wanted: &Wanted,
         reference: &SnapshotRef,
         snapshot: &Snapshot,
     ) -> Result<Made, StartError> {
-        let Made { workspace, began, mut placed, registered, .. } = self.from_source(wanted)?;
+        let Made { workspace, began, mut placed, registered, .. } = self.of_source(wanted)?;
         let start = began.manifest();
         let manifest = start.with(&snapshot.changes);
         let quota = self.quota(&wanted.bounds);
@@ -111,9 +111,9 @@ impl Maker {
     }
 
     /// Makes a workspace as its source has it.
-    fn from_source(&self, wanted: &Wanted) -> Result<Made, StartError> {
+    fn of_source(&self, wanted: &Wanted) -> Result<Made, StartError> {
         match &wanted.origin.source {
-            WorkspaceSource::Git { .. } => self.from_commit(wanted),
+            WorkspaceSource::Git { .. } => self.of_commit(wanted),
             WorkspaceSource::Empty => {
                 let (workspace, quota) = self.create(wanted)?;
                 let placed = copied(&quota, Missing::default());
@@ -123,13 +123,13 @@ impl Maker {
             _ => {
                 let (archive, links_out) = key_of(&wanted.origin)?
                     .ok_or_else(|| std::io::Error::other("its start was never captured"))?;
-                self.from_archive(archive, links_out, wanted)
+                self.of_archive(archive, links_out, wanted)
             }
         }
     }
 
     /// Makes a workspace from an archive: from its base, where it has one, or it has one then.
-    fn from_archive(
+    fn of_archive(
         &self,
         archive: Digest,
         links_out: LinksOut,

@@ -62,7 +62,7 @@ impl Starts {
 
 impl Maker {
     /// Makes a workspace from a commit.
-    pub(super) fn from_commit(&self, wanted: &Wanted) -> Result<Made, StartError> {
+    pub(super) fn of_commit(&self, wanted: &Wanted) -> Result<Made, StartError> {
         let WorkspaceSource::Git { repo, commit, paths, .. } = &wanted.origin.source else {
             return Err(std::io::Error::other("it starts from no repository").into());
         };

@@ -1,7 +1,5 @@
 //! An event on the wire: `{seq, at, by, attempt, kind, data}`.
 
-use std::borrow::Cow;
-
 use errand_core::{
     Artifact, ChangeCounts, Event, EventBody, InterruptReason, LogLine, Principal, Progress,
     Status, Submission, TaskError, TaskId, Verdict, WaitingFor, WorkerId, WorkspaceSource,
@@ -111,7 +109,9 @@ impl<'a> From<&'a Progress> for Recorded<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Body<'a> {
-    Submitted(Cow<'a, Submission>),
+    Submitted(&'a Submission),
+    // Without where what is forked lies.
+    Forked(Box<Submission>),
     Started {
         run: u32,
         worker: &'a WorkerId,
@@ -199,14 +199,14 @@ impl<'a> From<&'a EventBody> for Body<'a> {
     fn from(body: &'a EventBody) -> Self {
         use EventBody as E;
         match body {
-            E::Submitted(submission) => Self::Submitted(match submission.workspace {
-                // Where that lies is nobody's business.
+            E::Submitted(submission) => match submission.workspace {
                 WorkspaceSource::Task { id, .. } => {
                     let workspace = WorkspaceSource::Task { id, origin: None };
-                    Cow::Owned(Submission { workspace, ..(**submission).clone() })
+                    let submission = Submission { workspace, ..(**submission).clone() };
+                    Self::Forked(Box::new(submission))
                 }
-                _ => Cow::Borrowed(submission),
-            }),
+                _ => Self::Submitted(submission),
+            },
             E::Started { run, worker, engine, workspace, placed } => {
                 let (workspace, placed) = (*workspace, placed.as_ref());
                 Self::Started { run: *run, worker, engine, workspace, placed }
