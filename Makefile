@@ -34,7 +34,7 @@ test: build plugins templates ## Runs every test, a minute of random uploads and
 	$(CARGO) test --release --locked --workspace
 
 fuzz: build plugins ## Tries random uploads and inputs for a minute, or for FUZZ_SECONDS.
-	$(CARGO) test --release --locked --workspace --test fuzz
+	FUZZ_ANEW=1 $(CARGO) test --release --locked --workspace --test fuzz
 
 lint: ## Checks formatting and lints, warnings as errors.
 	$(CARGO) fmt --all --check

@@ -1,7 +1,9 @@
 //! Random uploads and random inputs, for as long as one likes.
 //!
-//! `make fuzz` runs each target for half a minute; `FUZZ_SECONDS` is the time of all together, `FUZZ_TARGET`
-//! names one, `FUZZ_SEED` repeats a run; a filter for other tests, as `cargo test` passes it, leaves them out.
+//! `make fuzz` runs each target for half a minute, from another seed each time (`FUZZ_ANEW`); among the
+//! tests it is always the same seed, so that what fails there is what was changed. `FUZZ_SECONDS` is the
+//! time of all together, `FUZZ_TARGET` names one, `FUZZ_SEED` repeats a run; a filter for other tests, as
+//! `cargo test` passes it, leaves them out.
 //! What was found before lies in `regressions/` and is tried first.
 //! What is found is written to `target/fuzz/`, and `FUZZ_REPLAY` tries such a file alone.
 //!
@@ -35,6 +37,9 @@ use random::Random;
 
 /// Time of all targets together, where nothing else is asked for.
 const SECONDS: u64 = 60;
+
+/// Where a run among the tests starts.
+const SEED: u64 = 1;
 
 /// Something that random bytes are tried on.
 trait Target {
@@ -82,7 +87,9 @@ fn main() -> ExitCode {
     }
     let seconds = number("FUZZ_SECONDS").unwrap_or(SECONDS);
     let each = Duration::from_secs(seconds) / u32::try_from(targets.len()).unwrap_or(1);
-    let seed = number("FUZZ_SEED").unwrap_or_else(random::new_seed);
+    let anew = variable("FUZZ_ANEW").is_some();
+    let first = || if anew { random::new_seed() } else { SEED };
+    let seed = number("FUZZ_SEED").unwrap_or_else(first);
     let mut well = true;
     for target in &mut targets {
         well &= fuzz(target.as_mut(), seed, each);

@@ -9,12 +9,13 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{ExternalKind, Parser, Payload};
 use wit_component::ComponentEncoder;
 
-use super::program;
+use super::{program, worlds};
 
 /// Wraps a core module as a component, with the adapter that turns preview 1 calls into WASI 0.2.
 ///
 /// A module with `_start` is a program; another must say which world it implements.
 pub(super) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
+    worlds::check(module)?;
     let (module, adapter) = if exports_start(module)? {
         (Cow::Owned(program::rewrite(module)?), WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)
     } else {

@@ -35,12 +35,19 @@ pub(super) fn explain(status: ExitStatus) -> Result<Answer, AdmissionError> {
     const SIGXCPU: i32 = 24;
     const SIGXFSZ: i32 = 25;
     let why = match status.signal() {
-        Some(SIGABRT | SIGKILL) => {
+        // Rust aborts a process whose stack overflows as it does one that gets no memory.
+        Some(SIGABRT) => {
+            let memory_mib = MEMORY_BYTES >> 20;
+            format!(
+                "compiling it took more than {memory_mib} MiB of memory, or overflowed the stack"
+            )
+        }
+        Some(SIGKILL) => {
             format!("compiling it took more than {} MiB of memory", MEMORY_BYTES >> 20)
         }
         Some(SIGXCPU) => format!("compiling it took more than {CPU_S} s of processor time"),
         Some(SIGXFSZ) => format!("its compiled form is larger than {} MiB", FILE_BYTES >> 20),
-        Some(SIGSEGV) => "it makes the compiler overflow its stack".to_owned(),
+        Some(SIGSEGV) => "compiling it overflowed the stack".to_owned(),
         _ => {
             return Err(AdmissionError::Internal(format!("the compiler ended with {status}")));
         }

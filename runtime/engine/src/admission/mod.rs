@@ -14,6 +14,7 @@ mod inspect;
 mod limits;
 mod profile;
 mod program;
+mod worlds;
 
 use std::borrow::Cow;
 use std::io;
