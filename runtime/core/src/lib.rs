@@ -8,10 +8,12 @@
 mod blobs;
 mod event;
 mod executor;
+mod grant;
 mod id;
 mod journal;
 mod limits;
 mod manifest;
+mod outgoing;
 mod retention;
 mod runner;
 mod signature;
@@ -33,6 +35,10 @@ pub use event::{
 pub use executor::{
     ExecutorKind, ExecutorProfile, ExecutorRecord, ExecutorVersion, FunctionProfile,
 };
+pub use grant::{
+    Endpoint, EndpointPattern, Granting, Grants, HttpGrant, InvalidEndpoint,
+    Missing as MissingGrant, Raised, Scheme, SecretName, Variable,
+};
 pub use id::{
     ContextId, Digest, ExecutorName, ExecutorRef, InvalidName, Namespace, Principal, TaskId,
     WorkerId,
@@ -40,6 +46,9 @@ pub use id::{
 pub use journal::{Answer, JournalEntry, Kept, LogOffsets, Wait};
 pub use limits::{Bound, Limits, Retry};
 pub use manifest::{Change, Entry, Manifest, Missing, Node, Placed, Placing};
+pub use outgoing::{
+    Egress, OutgoingBody, OutgoingError, OutgoingRequest, OutgoingResponse, Timeouts, Veil,
+};
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
     AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, Ran, RunHost, Runner, Seed,
