@@ -16,8 +16,6 @@ const LATER: &[(&str, &str)] = &[
     ("GET", "/v1/schedules/{id}"),
     ("PATCH", "/v1/schedules/{id}"),
     ("DELETE", "/v1/schedules/{id}"),
-    ("GET", "/v1/grants/{executor}"),
-    ("PUT", "/v1/grants/{executor}"),
     ("POST", "/mcp"),
     ("GET", "/.well-known/agent-card.json"),
     ("GET", "/"),

@@ -70,7 +70,6 @@ fn what_is_not_there_yet_says_unsupported() {
         "mcp",
         "mcp install claude",
         "plugin add https://example.com/thing.wasm",
-        "run --allow-http example.com a.py",
     ] {
         let line: Vec<&str> = line.split(' ').collect();
         alone(&line).fails(2, "unsupported");

@@ -55,6 +55,7 @@ impl Uploads {
             reserve_bytes: 0,
             compiler: harness::errand_path(),
             blobs: None,
+            egress: None,
             allowed: Arc::default(),
         })
         .expect("an engine starts");
@@ -93,6 +94,7 @@ impl Uploads {
                 base_time: UnixMillis(0),
                 engine: String::new(),
                 said: LogOffsets::default(),
+                environment: Vec::new(),
             },
             journal: Vec::new(),
             resume: Progress::default(),

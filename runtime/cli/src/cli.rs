@@ -122,6 +122,7 @@ Tasks:
 
 Administration:
   plugin        Writes, tests, adds, lists and removes executors
+  grant         Grants executors what they may do beyond their workspace, and takes it back
   token         Creates, lists and revokes access tokens
   backup        Writes everything to a file
   restore       Reads everything from a file

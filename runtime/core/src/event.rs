@@ -136,17 +136,26 @@ pub enum EventBody {
         /// The host call that set it, counted from 1.
         ordinal: u64,
     },
-    /// An outgoing request was answered.
+    /// An outgoing request was answered, or failed.
     HttpCalled {
         /// `GET`, `POST`, …
         method: String,
-        /// The host that was asked.
+        /// The host that was asked, with its port where that is not the scheme's own.
         host: String,
         /// The answer's status, where one came.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
+        /// Bytes of the request's body.
+        #[serde(default)]
+        request_bytes: u64,
         /// Bytes of the answer's body.
         response_bytes: u64,
+        /// The answer's body, where it is kept as a blob.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        response: Option<Digest>,
+        /// Why there is no answer: a code, and what happened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<HttpFault>,
         /// From the request to the end of the answer.
         duration_ms: u64,
     },
@@ -285,6 +294,8 @@ pub enum WaitingFor {
     Timer,
     /// A signal.
     Signal,
+    /// An outgoing request's answer, out of memory.
+    Http,
 }
 
 /// Why a run ended early.
@@ -297,6 +308,16 @@ pub enum InterruptReason {
     Lease,
     /// Its worker was told to stop.
     Drain,
+}
+
+/// Why an outgoing request has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpFault {
+    /// A stable code: `denied`, `invalid`, `dns`, `connect`, `tls`, `timeout`, `limit`, `broken`, or
+    /// `unknown` where it may have been made or not.
+    pub code: String,
+    /// What happened, for a person.
+    pub message: String,
 }
 
 /// How an approval was closed.

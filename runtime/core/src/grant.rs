@@ -73,7 +73,7 @@ pub enum Variable {
     },
 }
 
-/// Bounds beyond the server's own. They are also what a request that names none is given.
+/// Bounds beyond the server's own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Raised {
@@ -103,6 +103,11 @@ impl Raised {
 }
 
 impl Grants {
+    /// Tells whether nothing is granted.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Adds what another entry grants.
     pub fn add(&mut self, other: &Self) {
         for grant in &other.http {

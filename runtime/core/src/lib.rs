@@ -29,8 +29,8 @@ use std::pin::Pin;
 
 pub use blobs::{BlobError, BlobRecord, Blobs};
 pub use event::{
-    Artifact, Draft, ErrorCode, Event, EventBody, InterruptReason, Level, LogLine, Stream,
-    TaskError, Verdict, WaitingFor,
+    Artifact, Draft, ErrorCode, Event, EventBody, HttpFault, InterruptReason, Level, LogLine,
+    Stream, TaskError, Verdict, WaitingFor,
 };
 pub use executor::{
     ExecutorKind, ExecutorProfile, ExecutorRecord, ExecutorVersion, FunctionProfile,
@@ -51,8 +51,8 @@ pub use outgoing::{
 };
 pub use retention::{CollectedBlobs, ExpiredCursor, ExpiredPage, ExpiredQuery};
 pub use runner::{
-    AdmissionError, Failure, Held, InputFault, Job, Meter, Outcome, Ran, RunHost, Runner, Seed,
-    Staged, StartRefused, Stopped, Unreadable,
+    AdmissionError, Answered, Failure, Held, InputFault, Job, Meter, Outcome, Outside, Ran,
+    RunHost, Runner, Seed, Staged, StartRefused, Stopped, UnderWay, Unreadable,
 };
 pub use signature::{Case, Field, Signature, SignatureError, TypeIndex, WitType};
 pub use snapshot::{ChangeCounts, Content, Left, LeftBy, Origin, Snapshot, SnapshotRef, combined};

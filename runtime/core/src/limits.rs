@@ -30,6 +30,19 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Returns the lower of each bound.
+    pub fn within(self, other: &Self) -> Self {
+        Self {
+            fuel: self.fuel.min(other.fuel),
+            memory_bytes: self.memory_bytes.min(other.memory_bytes),
+            timeout_ms: self.timeout_ms.min(other.timeout_ms),
+            workspace_bytes: self.workspace_bytes.min(other.workspace_bytes),
+            output_bytes: self.output_bytes.min(other.output_bytes),
+        }
+    }
+}
+
 /// When a failed attempt is followed by another.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

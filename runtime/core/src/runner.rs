@@ -219,6 +219,48 @@ pub trait RunHost: Send + Sync {
     /// # Errors
     /// [`Stopped`] when the run is to end.
     fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>>;
+
+    /// Waits for answers that come to this process, without a worker's slot where it takes long. The run
+    /// may be stopped meanwhile; then all of its calls that are under way are seen to their end, and
+    /// another run finds the answers in the journal.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the run is to end.
+    fn outside(&self, wait: Outside) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(async move {
+            wait.any.await;
+            Ok(())
+        })
+    }
+}
+
+/// A wait for answers that come to this process.
+pub struct Outside {
+    /// Answers when the guest can go on.
+    pub any: BoxFuture<'static, ()>,
+    /// All calls of the run that are under way.
+    pub under_way: Vec<Arc<dyn UnderWay>>,
+    /// What the instance takes while it stays in memory.
+    pub memory_bytes: u64,
+}
+
+/// A call whose answer comes to this process, whether its run is still there or not. It is given up when
+/// nobody holds it any more.
+pub trait UnderWay: Send + Sync {
+    /// When it is answered at the latest.
+    fn until(&self) -> UnixMillis;
+
+    /// Answers with what is to be recorded of it.
+    fn answered(&self) -> BoxFuture<'_, Answered>;
+}
+
+/// What is recorded of a call that is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answered {
+    /// What the log says of it.
+    pub events: Vec<EventBody>,
+    /// The call with its answer.
+    pub entry: JournalEntry,
 }
 
 /// The run is to end; nothing that it does counts any more.

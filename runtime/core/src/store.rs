@@ -235,6 +235,9 @@ pub struct AttemptStart {
     pub engine: String,
     /// What it writes first and an earlier attempt has said already.
     pub said: LogOffsets,
+    /// The environment that it was granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for AttemptStart {
@@ -370,6 +373,8 @@ pub enum DocKind {
     Token,
     /// Settings of the queue, by name.
     Queue,
+    /// [`crate::Grants`], by `namespace/executor`.
+    Grant,
     /// [`crate::BlobRecord`], by `namespace/digest`: who uploaded which bytes. What they are is in
     /// [`crate::Blobs`], and stays there for as long as the record does.
     Blob,
@@ -382,6 +387,7 @@ impl DocKind {
             Self::Executor => "executor",
             Self::Token => "token",
             Self::Queue => "queue",
+            Self::Grant => "grant",
             Self::Blob => "blob",
         }
     }

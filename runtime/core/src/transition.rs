@@ -123,7 +123,6 @@ impl Task {
                 | E::Emitted { .. }
                 | E::ApprovalRequested { .. }
                 | E::ChildSpawned { .. }
-                | E::HttpCalled { .. }
                 | E::CheckpointSaved { .. }
                 | E::ArtifactPublished(_),
                 S::Running,
@@ -133,7 +132,8 @@ impl Task {
                 E::ApprovalDecided { .. }
                 | E::ChildFinished { .. }
                 | E::SignalReceived { .. }
-                | E::TimerFired { .. },
+                | E::TimerFired { .. }
+                | E::HttpCalled { .. },
                 _,
             ) => true,
             _ => false,

@@ -323,7 +323,10 @@ fn body() -> impl Strategy<Value = EventBody> {
             method: "GET".into(),
             host: "example.org".into(),
             status: (status > 0).then_some(status),
+            request_bytes: bytes,
             response_bytes: bytes,
+            response: None,
+            error: None,
             duration_ms: 1,
         }),
     ];

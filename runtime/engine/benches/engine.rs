@@ -135,6 +135,7 @@ impl Ours {
             reserve_bytes: 0,
             compiler: std::env::current_exe().expect("this program has a path"),
             blobs: None,
+            egress: None,
             allowed: Default::default(),
         });
         let engine = engine.expect("an engine can be started");
@@ -165,6 +166,7 @@ impl Ours {
                 base_time: UnixMillis(0),
                 engine: String::new(),
                 said: LogOffsets::default(),
+                environment: Vec::new(),
             },
             journal: Vec::new(),
             resume: Progress::default(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, Blobs, BoxFuture, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
-    Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task, Unreadable,
-    WorkspaceSource,
+    AdmissionError, Blobs, BoxFuture, Digest, Egress, ErrorCode, ExecutorProfile, Failure,
+    InputFault, Job, Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task,
+    Unreadable, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};
@@ -42,6 +42,8 @@ pub struct EngineOptions {
     /// Where executors' sources, artifacts and what workspaces start from lie; nothing where none of
     /// them is asked for.
     pub blobs: Option<Arc<dyn Blobs>>,
+    /// What sends the requests of guests; nothing where none are sent.
+    pub egress: Option<Arc<dyn Egress>>,
     /// The directories that workspaces may start from.
     pub allowed: Arc<AllowedDirs>,
 }
@@ -106,6 +108,7 @@ impl Engine {
                 ticker,
                 workspaces: Some(workspaces),
                 blobs: options.blobs,
+                egress: options.egress,
                 compatibility,
             },
             starts,

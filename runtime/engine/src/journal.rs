@@ -63,17 +63,12 @@ pub(crate) struct Journal {
     other_engine: Option<String>,
 }
 
-enum Turn {
-    Answered { answer: Value, at: UnixMillis },
-    Open(JournalEntry),
-}
-
 impl Journal {
     pub(crate) fn new(recorded: Vec<JournalEntry>, other_engine: Option<String>) -> Self {
         Self { recorded: recorded.into_iter(), calls: 0, bytes: 0, other_engine }
     }
 
-    fn begin(&mut self, call: &str, arguments: &Value, now: UnixMillis) -> Result<Turn, Ended> {
+    fn begin(&mut self, call: &str, arguments: &Value, now: UnixMillis) -> Result<Begun, Ended> {
         if self.calls >= MAX_CALLS {
             return Err(Ended::bound(ErrorCode::OutputLimit, "journal_calls", MAX_CALLS));
         }
@@ -87,7 +82,7 @@ impl Journal {
             said: LogOffsets::default(),
         };
         let Some(recorded) = self.recorded.next() else {
-            return Ok(Turn::Open(entry));
+            return Ok(Begun::Open(entry));
         };
         let same = recorded.ordinal == entry.ordinal
             && recorded.call == entry.call
@@ -97,10 +92,15 @@ impl Journal {
         }
         match recorded.answer {
             Answer::Given(answer) | Answer::Failed(answer) => {
-                Ok(Turn::Answered { answer, at: recorded.at })
+                Ok(Begun::Answered { answer, at: recorded.at })
             }
-            Answer::Awaited { .. } => Ok(Turn::Open(recorded)),
+            Answer::Awaited { .. } => Ok(Begun::Open(recorded)),
         }
+    }
+
+    /// Returns how many calls were numbered so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls
     }
 
     fn count(&mut self, answer: &Value) -> Result<(), Ended> {
@@ -130,34 +130,84 @@ impl Journal {
     }
 }
 
+/// What is known of a call when a run comes to it.
+pub(crate) enum Begun {
+    /// It was answered before.
+    Answered {
+        /// What.
+        answer: Value,
+        /// When.
+        at: UnixMillis,
+    },
+    /// It has no answer: its entry, as an earlier run recorded it where one began the call.
+    Open(JournalEntry),
+}
+
+/// Numbers a call and compares it with the earlier run's.
+pub(crate) fn begin(
+    state: &mut RunState,
+    name: &'static str,
+    arguments: &Value,
+) -> Result<Begun, Ended> {
+    state.fuel.charge_bytes(CALL_FUEL)?;
+    let now = state.host.now();
+    let begun = state.journal.begin(name, arguments, now)?;
+    if let Begun::Answered { answer, .. } = &begun {
+        state.journal.count(answer)?;
+    }
+    Ok(begun)
+}
+
+/// Puts an answer into a call's entry.
+pub(crate) fn answer(
+    mut entry: JournalEntry,
+    answer: &impl Serialize,
+    failed: bool,
+    at: UnixMillis,
+) -> Result<JournalEntry, Ended> {
+    let kept = serde_json::to_value(answer).map_err(|error| {
+        Ended::Host(format!("the answer to {} can't be kept: {error}", entry.call))
+    })?;
+    entry.at = at;
+    entry.answer = if failed { Answer::Failed(kept) } else { Answer::Given(kept) };
+    Ok(entry)
+}
+
+/// Reads an answer as it was kept.
+pub(crate) fn read<A: DeserializeOwned>(name: &str, answer: Value) -> Result<A, Ended> {
+    serde_json::from_value(answer).map_err(|error| {
+        Ended::Host(format!("the journal's answer to {name} can't be read: {error}"))
+    })
+}
+
+/// Records an answered call, and what the log says of it.
+pub(crate) async fn record(
+    state: &mut RunState,
+    events: Vec<EventBody>,
+    entry: JournalEntry,
+) -> Result<(), Ended> {
+    if let Answer::Given(kept) | Answer::Failed(kept) = &entry.answer {
+        state.journal.count(kept)?;
+    }
+    let _waiting = state.fuel.waiting();
+    Ok(state.host.record(events, Some(entry)).await?)
+}
+
 /// Makes a call, or answers it as it was answered before. Tells when that was.
 pub(crate) async fn journaled<C: Call>(
     state: &mut RunState,
     call: &C,
 ) -> Result<(C::Answer, UnixMillis), Ended> {
-    state.fuel.charge_bytes(CALL_FUEL)?;
-    let now = state.host.now();
-    let mut entry = match state.journal.begin(C::NAME, &call.arguments(), now)? {
-        Turn::Open(entry) => entry,
-        Turn::Answered { answer, at } => {
-            state.journal.count(&answer)?;
-            let answer = serde_json::from_value(answer).map_err(|error| {
-                Ended::Host(format!("the journal's answer to {} can't be read: {error}", C::NAME))
-            })?;
-            return Ok((answer, at));
-        }
+    let entry = match begin(state, C::NAME, &call.arguments())? {
+        Begun::Open(entry) => entry,
+        Begun::Answered { answer, at } => return Ok((read(C::NAME, answer)?, at)),
     };
-    let answer = call.perform(state, &entry).await?;
-    let kept = serde_json::to_value(&answer).map_err(|error| {
-        Ended::Host(format!("the answer to {} can't be kept: {error}", C::NAME))
-    })?;
-    state.journal.count(&kept)?;
-    entry.at = state.host.now();
+    let answered = call.perform(state, &entry).await?;
+    let failed = C::is_failed(&answered);
+    let entry = answer(entry, &answered, failed, state.host.now())?;
     let at = entry.at;
-    entry.answer = if C::is_failed(&answer) { Answer::Failed(kept) } else { Answer::Given(kept) };
-    let _waiting = state.fuel.waiting();
-    state.host.record(call.events(&answer), Some(entry)).await?;
-    Ok((answer, at))
+    record(state, call.events(&answered), entry).await?;
+    Ok((answered, at))
 }
 
 /// Writes arguments as they are compared and shown: cut, with a digest of all, where they are long.
@@ -188,7 +238,7 @@ mod tests {
         }
     }
 
-    fn begin(journal: &mut Journal, call: &str, arguments: &Value) -> Result<Turn, Ended> {
+    fn begin(journal: &mut Journal, call: &str, arguments: &Value) -> Result<Begun, Ended> {
         journal.begin(call, arguments, UnixMillis(9))
     }
 
@@ -198,9 +248,9 @@ mod tests {
         let mut journal = Journal::new(recorded, None);
         for (call, arguments) in [("a", json!([1])), ("b", json!([]))] {
             let turn = begin(&mut journal, call, &arguments).unwrap();
-            assert!(matches!(turn, Turn::Answered { .. }));
+            assert!(matches!(turn, Begun::Answered { .. }));
         }
-        let Turn::Open(entry) = begin(&mut journal, "c", &json!([])).unwrap() else {
+        let Begun::Open(entry) = begin(&mut journal, "c", &json!([])).unwrap() else {
             panic!("nothing is recorded of it");
         };
         assert_eq!(entry.ordinal, 3);

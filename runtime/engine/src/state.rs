@@ -1,9 +1,9 @@
 //! What a guest's instance carries: the state behind every host call.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use errand_core::{Job, RunHost};
+use errand_core::{Egress, Job, RunHost};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
@@ -12,7 +12,7 @@ use crate::clock::VirtualClock;
 use crate::config::{HTTP_FIELDS_BYTES, MAX_HANDLES};
 use crate::fuel::FuelGauge;
 use crate::host::filesystem::Files;
-use crate::host::http::Denied;
+use crate::host::http::{Bodies, Hooks, Outgoing};
 use crate::host::random::Chance;
 use crate::host::stdio::{Input, Stdio};
 use crate::journal::Journal;
@@ -24,7 +24,8 @@ pub(crate) struct RunState {
     pub(crate) wasi: WasiCtx,
     pub(crate) table: ResourceTable,
     pub(crate) http: WasiHttpCtx,
-    pub(crate) denied: Denied,
+    pub(crate) hooks: Hooks,
+    pub(crate) outgoing: Outgoing,
     pub(crate) memory: MemoryBudget,
     pub(crate) files: Files,
     pub(crate) fuel: FuelGauge,
@@ -70,10 +71,14 @@ impl RunState {
         blobs: Destination,
     ) -> Self {
         let mut builder = WasiCtxBuilder::new();
+        // What the submitter says goes before what was granted.
+        let granted = job.start.environment.iter().cloned();
+        let environment: BTreeMap<String, String> = granted.chain(invocation.env).collect();
+        let environment: Vec<(String, String)> = environment.into_iter().collect();
         let reads_terminal = matches!(invocation.stdin, Input::Inherited(_));
         builder
             .args(&invocation.args)
-            .envs(&invocation.env)
+            .envs(&environment)
             .initial_cwd("/workspace")
             .stdin(invocation.stdin)
             .stdout(stdio.stdout())
@@ -86,11 +91,13 @@ impl RunState {
         table.set_max_capacity(MAX_HANDLES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(HTTP_FIELDS_BYTES);
+        let outgoing = Outgoing::new(Bodies::new(blobs.clone()));
         Self {
             wasi: builder.build(),
             table,
             http,
-            denied: Denied,
+            hooks: Hooks,
+            outgoing,
             memory: MemoryBudget::new(job.limits.memory_bytes),
             clock: files.clock().clone(),
             files,
@@ -105,6 +112,12 @@ impl RunState {
             timers: HashMap::new(),
             reads_terminal,
         }
+    }
+
+    /// Lets the guest send requests through this.
+    pub(crate) fn sending(mut self, egress: Option<Arc<dyn Egress>>) -> Self {
+        self.outgoing.set_egress(egress);
+        self
     }
 
     /// Gives the guest again what earlier runs of its attempt were answered.
@@ -122,6 +135,6 @@ impl WasiView for RunState {
 
 impl WasiHttpView for RunState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.denied, table: &mut self.table, ctx: &mut self.http }
+        WasiHttpCtxView { hooks: &mut self.hooks, table: &mut self.table, ctx: &mut self.http }
     }
 }

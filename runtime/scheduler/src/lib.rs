@@ -9,6 +9,7 @@
 
 mod chance;
 mod collector;
+mod grants;
 mod runs;
 mod service;
 mod time;
@@ -16,11 +17,12 @@ mod worker;
 
 pub use chance::{Random, SeededRandom, SystemRandom};
 pub use collector::{Collector, CollectorConfig};
+pub use grants::{GrantBook, Grantee};
 pub use service::{
     ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Collected, Fault,
-    Follow, Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
-    ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, UploadedBlob,
-    WorkerView, WorkspaceRequest, schema_faults,
+    Follow, Followed, GrantsView, ListRequest, NewToken, Parts, QueueView, Right, Rights,
+    RunningTask, Service, ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree,
+    Uploaded, UploadedBlob, WorkerView, WorkspaceRequest, check_grants, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig, WarmLimits};

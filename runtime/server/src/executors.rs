@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::extract::Request;
 use errand_core::{
-    Digest, ExecutorKind, ExecutorName, ExecutorRecord, ExecutorVersion, FunctionProfile,
-    Namespace, Principal,
+    Digest, ExecutorKind, ExecutorName, ExecutorRecord, ExecutorRef, ExecutorVersion,
+    FunctionProfile, Grants, HttpGrant, Namespace, Principal, Raised,
 };
 use errand_scheduler::Right;
 use http::StatusCode;
@@ -16,6 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::body::read_wasm;
 use crate::call::{Call, Segment};
 use crate::cursor;
+use crate::grants::{HttpGrantBody, RaisedBody};
 use crate::openapi::{RefusedBody, RefusedQuery, RefusedState};
 use crate::problem::{Code, Problem, WireFault};
 use crate::query::{Params, Query};
@@ -60,6 +61,36 @@ pub(crate) struct ExecutorView<'a> {
     /// Everything that was uploaded under the name, newest last; where one executor is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     versions: Option<Vec<VersionView<'a>>>,
+    /// The interfaces that it imports, by name; where one executor is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imports: Option<&'a [String]>,
+    /// What it is granted, by all entries that fit it; where one executor is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    granted: Option<GrantedView>,
+}
+
+/// What an executor is granted, without the values of its environment.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Granted)]
+pub(crate) struct GrantedView {
+    /// Where it may send requests.
+    #[schema(value_type = Vec<HttpGrantBody>)]
+    http: Vec<HttpGrant>,
+    /// The names of the variables of its environment.
+    environment: Vec<String>,
+    /// Bounds that its tasks may ask for beyond the server's own.
+    #[schema(value_type = RaisedBody)]
+    limits: Raised,
+}
+
+impl From<&Grants> for GrantedView {
+    fn from(grants: &Grants) -> Self {
+        Self {
+            http: grants.http.clone(),
+            environment: grants.environment.keys().cloned().collect(),
+            limits: grants.limits,
+        }
+    }
 }
 
 /// One upload.
@@ -133,6 +164,8 @@ impl<'a> ExecutorView<'a> {
             uploaded_at: Rfc3339(version.uploaded_at),
             uploaded_by: &version.uploaded_by,
             versions: None,
+            imports: None,
+            granted: None,
         }
     }
 
@@ -259,6 +292,12 @@ pub(crate) async fn get(call: Call, Segment(name): Segment) -> Answer {
     let mut view = ExecutorView::latest(&record)
         .ok_or_else(|| Problem::internal(format!("executor `{name}` has no version")))?;
     view.versions = Some(record.versions.iter().map(VersionView::from).collect());
+    if let Some(latest) = record.versions.last() {
+        let pinned = ExecutorRef { name: record.name.clone(), digest: latest.profile.digest };
+        let granted = call.app.service.granted(&record.namespace, &pinned);
+        view.granted = Some(GrantedView::from(&*granted));
+        view.imports = Some(&latest.profile.imports);
+    }
     json(StatusCode::OK, &view)
 }
 

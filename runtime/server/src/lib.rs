@@ -27,6 +27,7 @@ mod cursor;
 mod executors;
 mod fault;
 mod front;
+mod grants;
 mod health;
 mod hosts;
 mod metrics;

@@ -18,7 +18,7 @@ use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::tasks::{artifacts, control, events, read, submit, workspace};
 use crate::unsupported::{self, NotYet};
-use crate::{backup, blobs, executors, health, openapi, queue, tokens};
+use crate::{backup, blobs, executors, grants, health, openapi, queue, tokens};
 
 /// Builds the REST interface over a service.
 ///
@@ -76,6 +76,7 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(queue::workers))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::revoke))
+        .routes(routes!(grants::get, grants::put))
         .routes(routes!(backup::make))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -98,8 +99,6 @@ const NOT_YET: &[NotYet] = &[
     not_yet(Get, "/v1/schedules/{id}", "get_schedule", "showing a schedule"),
     not_yet(Patch, "/v1/schedules/{id}", "change_schedule", "changing schedules"),
     not_yet(Delete, "/v1/schedules/{id}", "delete_schedule", "deleting schedules"),
-    not_yet(Get, "/v1/grants/{executor}", "get_grants", "showing grants"),
-    not_yet(Put, "/v1/grants/{executor}", "put_grants", "setting grants"),
     not_yet(Get, "/mcp", "mcp_stream", "MCP"),
     not_yet(Post, "/mcp", "mcp", "MCP"),
     not_yet(Delete, "/mcp", "mcp_end", "MCP"),

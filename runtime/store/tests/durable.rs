@@ -79,6 +79,7 @@ async fn wait(store: &SledStore, id: TaskId, epoch: Epoch) -> Task {
             base_time: at(1_000),
             engine: "engine".into(),
             said: LogOffsets::default(),
+            environment: Vec::new(),
         }),
         entries: journal(),
         ..Append::new(id, Guard::Lease(epoch), vec![draft(line("b")), draft(body)])

@@ -55,6 +55,7 @@ impl Inside {
             workspaces: directory.join("workspaces"),
             compiler: errand_path(),
             blobs: Some(Arc::clone(&blobs)),
+            egress: None,
             allowed: Arc::new(allowed),
             bases: shares.then(|| directory.join("bases")),
             git: None,

@@ -185,6 +185,7 @@ async fn start(store: &SledStore, guard: Guard, claimed: &Claimed) {
         base_time: UnixMillis(2),
         engine: ENGINE.into(),
         said: LogOffsets::default(),
+        environment: Vec::new(),
     });
     let started = started(claimed.task.runs + 1);
     append_all(store, Append { attempt_start, ..events(id, guard, vec![started]) }).await;

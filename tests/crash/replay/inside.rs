@@ -49,6 +49,7 @@ impl Inside {
             workspaces: directory.path().join("workspaces"),
             compiler: errand_path(),
             blobs: Some(blobs.clone()),
+            egress: None,
             allowed: Arc::default(),
             bases: None,
             git: None,
@@ -63,6 +64,7 @@ impl Inside {
             runner: Arc::new(CutRunner { engine, plan: Arc::clone(&plan) }),
             clock: Arc::new(clock),
             timer: Arc::new(clock),
+            grants: Arc::default(),
             random: Arc::new(SameEachTime),
         };
         let service = Service::new(parts, Settings::default());

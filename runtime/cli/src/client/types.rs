@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use errand_core::{ChangeCounts, ErrorCode, ExecutorKind, Status, WaitingFor};
+use errand_core::{ChangeCounts, ErrorCode, ExecutorKind, HttpGrant, Status, WaitingFor};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -151,6 +151,20 @@ pub(crate) struct Executor {
     /// All uploads under the name, newest last, where one executor is shown.
     #[serde(default)]
     pub(crate) versions: Vec<Version>,
+    /// The interfaces that it imports, where one executor is shown.
+    #[serde(default)]
+    pub(crate) imports: Vec<String>,
+    /// What it is granted, where one executor is shown.
+    #[serde(default)]
+    pub(crate) granted: Granted,
+}
+
+/// What an executor is granted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Granted {
+    pub(crate) http: Vec<HttpGrant>,
+    pub(crate) environment: Vec<String>,
 }
 
 /// One upload.

@@ -12,6 +12,7 @@ mod diff;
 mod doctor;
 mod events;
 mod fork;
+mod grant;
 mod list;
 mod logs;
 mod planned;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     #[command(subcommand)]
+    Grant(grant::GrantCommand),
+    #[command(subcommand)]
     Token(token::TokenCommand),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
@@ -88,6 +91,7 @@ pub(crate) fn execute(command: Command, globals: &GlobalArgs) -> Result<ExitCode
         Command::Retry(args) => retry::run(&args, globals)?,
         Command::Delete(args) => delete::run(&args, globals)?,
         Command::Plugin(command) => plugin::run(command, globals)?,
+        Command::Grant(command) => grant::run(command, globals)?,
         Command::Token(command) => token::run(command, globals)?,
         Command::Backup(args) => backup::run(&args, globals)?,
         Command::Restore(args) => backup::restore(&args, globals)?,

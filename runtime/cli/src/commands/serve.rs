@@ -64,6 +64,9 @@ pub(crate) struct ServeArgs {
     /// A directory that workspaces may start from, with all below it; repeatable
     #[arg(long = "allow-dir", value_name = "DIR", env = "ERRAND_ALLOW_DIR", value_delimiter = ',')]
     pub(crate) allow_dir: Vec<PathBuf>,
+    /// The DNS server that tasks' requests are looked up at [default: the system's]
+    #[arg(long, value_name = "IP:PORT", env = "ERRAND_NAMESERVER")]
+    pub(crate) nameserver: Option<std::net::SocketAddr>,
     /// How the log on standard error looks [default: human]
     #[arg(long, value_name = "FORMAT", env = "ERRAND_LOG_FORMAT")]
     pub(crate) log_format: Option<LogFormat>,

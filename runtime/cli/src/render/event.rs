@@ -63,7 +63,7 @@ fn summary(event: &Event) -> String {
         "child_spawned" => format!("{} {}", text("child_id"), text("name")),
         "child_finished" => format!("{} {}", text("child_id"), text("status")),
         "signal_received" => text("name").to_owned(),
-        "http_called" => format!("{} {} → {}", text("method"), text("host"), number("status")),
+        "http_called" => called(data),
         "checkpoint_saved" => units::size(number("state_bytes")),
         "artifact_published" => format!("{} ({})", text("path"), units::size(number("size_bytes"))),
         "cancel_requested" => format!("by {} {}", event.by, text("reason")),
@@ -83,6 +83,18 @@ fn counted(data: &Value) -> String {
     let counts = data.get("changes").and_then(|counts| ChangeCounts::deserialize(counts).ok());
     let counted = counts.map(changes::counted).filter(|counted| !counted.is_empty());
     counted.map(|counted| format!("files: {counted}")).unwrap_or_default()
+}
+
+/// Says what a request came to: `GET example.org → 200, 12 KiB in 34ms`.
+fn called(data: &Value) -> String {
+    let text = |name: &str| data.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| data.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let came_to = match data.get("error").filter(|error| !error.is_null()) {
+        Some(error) => failure(error),
+        None => format!("{}, {}", number("status"), units::size(number("response_bytes"))),
+    };
+    let took = units::duration(number("duration_ms"));
+    format!("{} {} → {came_to} in {took}", text("method"), text("host"))
 }
 
 /// Shortens the digest that an executor is pinned to.

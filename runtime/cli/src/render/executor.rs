@@ -59,6 +59,19 @@ pub(crate) fn overview(executor: &Executor, look: &Look) -> String {
             }
         }
     }
+    for line in interfaces(&executor.imports) {
+        field("imports", escape::line(&line).into_owned());
+    }
+    for grant in &executor.granted.http {
+        field("granted", escape::line(&super::grants::http(grant)).into_owned());
+    }
+    if !executor.granted.environment.is_empty() {
+        let names = executor.granted.environment.join(" ");
+        field("granted", format!("environment {}", escape::line(&names)));
+    }
+    if asks_for_http(executor) && executor.granted.http.is_empty() {
+        field("granted", "no requests; `errand grant add` lets it send some".to_owned());
+    }
     let earlier =
         executor.versions.iter().rev().filter(|version| version.digest != executor.digest);
     for version in earlier {
@@ -70,6 +83,25 @@ pub(crate) fn overview(executor: &Executor, look: &Look) -> String {
         ));
     }
     text
+}
+
+/// Gathers interfaces by package: `wasi:http 0.2.12: outgoing-handler types`.
+fn interfaces(imports: &[String]) -> Vec<String> {
+    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
+    for import in imports {
+        let (path, version) = import.split_once('@').unwrap_or((import, ""));
+        let (package, interface) = path.split_once('/').unwrap_or((path, ""));
+        let package = format!("{package} {version}").trim_end().to_owned();
+        match packages.iter_mut().find(|(name, _)| *name == package) {
+            Some((_, interfaces)) => interfaces.push(interface),
+            None => packages.push((package, vec![interface])),
+        }
+    }
+    packages.into_iter().map(|(package, all)| format!("{package}: {}", all.join(" "))).collect()
+}
+
+fn asks_for_http(executor: &Executor) -> bool {
+    executor.imports.iter().any(|import| import.starts_with("wasi:http/outgoing-handler"))
 }
 
 /// Returns the first digits of a digest.

@@ -4,6 +4,7 @@ pub(crate) mod diff;
 pub(crate) mod escape;
 pub(crate) mod event;
 pub(crate) mod executor;
+pub(crate) mod grants;
 pub(crate) mod progress;
 mod schema;
 pub(crate) mod table;

@@ -106,6 +106,7 @@ fn status(task: &Task) -> String {
                 errand_core::WaitingFor::Children => "children",
                 errand_core::WaitingFor::Timer => "timer",
                 errand_core::WaitingFor::Signal => "signal",
+                errand_core::WaitingFor::Http => "http",
             }
         ),
         None => task.status.as_str().to_owned(),

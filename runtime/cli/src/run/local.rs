@@ -51,6 +51,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
+            egress: None,
             allowed: Arc::default(),
         })
         .map_err(anyhow::Error::from)?,
@@ -81,6 +82,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             base_time: WallClock.now(),
             engine: String::new(),
             said: LogOffsets::default(),
+            environment: Vec::new(),
         },
         journal: Vec::new(),
         resume: Progress::default(),

@@ -3,12 +3,14 @@
 //! Each option has a key of the same name. Keys that a later version brings are told apart from
 //! mistakes, and both are errors with line and column.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use errand_scheduler::WarmLimits;
+use errand_core::{Grants, SecretName, Variable};
+use errand_scheduler::{Grantee, WarmLimits, check_grants};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -45,6 +47,12 @@ pub(crate) struct Settings {
     pub(crate) public_hosts: Vec<String>,
     /// The directories that workspaces may start from.
     pub(crate) allow_dirs: Vec<PathBuf>,
+    /// The DNS server that guests' requests are looked up at; nothing: the system's.
+    pub(crate) nameserver: Option<SocketAddr>,
+    /// What executors may do beyond their workspace.
+    pub(crate) grants: BTreeMap<Grantee, Grants>,
+    /// Where secrets come from that grants name.
+    pub(crate) secrets: BTreeMap<SecretName, SecretSource>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
 }
@@ -75,9 +83,39 @@ struct ConfigFile {
     allow_dir: Option<Vec<PathBuf>>,
     log_format: Option<LogFormat>,
     log: Option<LogFilter>,
-    grants: Option<Spanned<toml::Value>>,
-    secrets: Option<Spanned<toml::Value>>,
+    nameserver: Option<SocketAddr>,
+    #[serde(default)]
+    grants: BTreeMap<GranteeKey, Spanned<Grants>>,
+    #[serde(default)]
+    secrets: BTreeMap<SecretName, SecretSource>,
     quotas: Option<Spanned<toml::Value>>,
+}
+
+/// Whom a table of grants is for.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+struct GranteeKey(Grantee);
+
+impl TryFrom<String> for GranteeKey {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<Self, String> {
+        text.parse().map(Self).map_err(|error: errand_core::InvalidName| {
+            format!("`{text}`: {error}, with `NAMESPACE/` before it for another namespace than `default`")
+        })
+    }
+}
+
+/// Where a secret comes from: exactly one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum SecretSource {
+    /// A variable of the server's environment.
+    Environment(String),
+    /// A file.
+    File(PathBuf),
+    /// What a command prints.
+    Command(Vec<String>),
 }
 
 /// A number of slots that makes sense.
@@ -178,6 +216,13 @@ impl Settings {
                 dirs => dirs,
             },
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            nameserver: args.nameserver.or(file.nameserver),
+            grants: file
+                .grants
+                .into_iter()
+                .map(|(key, grants)| (key.0, grants.into_inner()))
+                .collect(),
+            secrets: file.secrets,
             log: match (args.log, file.log) {
                 (Some(log), _) | (None, Some(LogFilter(log))) => log,
                 (None, None) => "info".to_owned(),
@@ -217,20 +262,38 @@ impl ConfigFile {
             let message = error.message().trim_end();
             CommandError::usage(format_args!("{origin}{place}: {message}"))
         })?;
-        let later = [
-            ("grants", &file.grants, "nothing can be granted in this version"),
-            ("secrets", &file.secrets, "this version has no secrets"),
-            ("quotas", &file.quotas, "this version has no quotas"),
-        ];
-        for (key, value, why) in later {
-            if let Some(value) = value {
-                let place = place(text, value.span().start);
-                return Err(CommandError::unsupported(format_args!(
-                    "{origin}{place}: `{key}`: {why}"
+        if let Some(value) = &file.quotas {
+            let place = place(text, value.span().start);
+            return Err(CommandError::unsupported(format_args!(
+                "{origin}{place}: `quotas`: this version has no quotas"
+            )));
+        }
+        for (GranteeKey(grantee), grants) in &file.grants {
+            if let Some(fault) = file.fault(grants.get_ref()) {
+                let place = place(text, grants.span().start);
+                let grantee = grantee.selector();
+                return Err(CommandError::usage(format_args!(
+                    "{origin}{place}: the grants of `{grantee}`: {fault}"
                 )));
             }
         }
         Ok(file)
+    }
+
+    /// Says what is wrong with grants, where something is.
+    fn fault(&self, grants: &Grants) -> Option<String> {
+        if let Some(fault) = check_grants(grants).into_iter().next() {
+            return Some(format!("`{}` {}", fault.pointer, fault.message));
+        }
+        let named = grants.http.iter().flat_map(|grant| grant.secrets.keys());
+        let variables = grants.environment.values().filter_map(|variable| match variable {
+            Variable::Secret { secret } => Some(secret),
+            Variable::Text(_) => None,
+        });
+        let unknown = named.chain(variables).find(|name| !self.secrets.contains_key(*name))?;
+        Some(format!(
+            "there is no secret `{unknown}`; `[secrets.{unknown}]` says where it comes from"
+        ))
     }
 }
 
@@ -312,10 +375,51 @@ mod tests {
 
     #[test]
     fn what_comes_later_is_unsupported_and_not_unknown() {
-        for file in ["\n[grants.python]\nhttp = ['x']\n", "\nsecrets = {}\n"] {
+        let (exit, message) = refusal("\nquotas = {}\n");
+        assert_eq!(exit, Exit::Usage);
+        assert!(message.starts_with("unsupported: errand.toml:2:"), "{message}");
+    }
+
+    #[test]
+    fn grants_and_secrets_are_read_and_mistakes_in_them_told() {
+        let file = "
+[secrets.openai]
+environment = 'OPENAI_API_KEY'
+[secrets.db]
+command = ['pass', 'show', 'db']
+[grants.python]
+http = [{ url = 'https://api.openai.com', methods = ['POST'], rate-per-minute = 60, secrets = { openai = ['authorization'] } }]
+environment = { OPENAI_API_KEY = { secret = 'openai' }, MODE = 'test' }
+limits = { memory_bytes = 4294967296 }
+[grants.'team-a/*']
+http = [{ url = 'https://*.example.com:*' }]
+";
+        let settings = settings(ServeArgs::default(), file).expect("all of it is right");
+        let grants = &settings.grants[&"python".parse().expect("a grantee")];
+        assert_eq!(grants.http[0].rate_per_minute, Some(60));
+        assert_eq!(
+            grants.visible_environment(),
+            [("MODE", "test"), ("OPENAI_API_KEY", "<errand-secret:openai>")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert!(settings.grants.contains_key(&"team-a/*".parse().expect("a grantee")));
+        assert_eq!(settings.secrets.len(), 2);
+        for (file, told) in [
+            ("[grants.python]\nhttp = ['x']", "errand.toml:2:"),
+            (
+                "[grants.python]\nhttp = [{ url = 'ftp://x' }]",
+                "errand.toml:2:17: \"ftp://x\" is no SCHEME",
+            ),
+            ("[grants.python]\nhttps = []", "errand.toml:2:1: unknown field `https`"),
+            ("[grants.Python]\n", "errand.toml:1:9: `Python`: who is granted something must be"),
+            ("[grants.python]\nhttp = [{ url = 'a.b', methods = ['get'] }]", "errand.toml:1:"),
+            ("[grants.a]\nenvironment = { K = { secret = 'none' } }", "errand.toml:1:"),
+            ("[secrets.a]\nfile = 'x'\ncommand = ['y']", "errand.toml:1:1: "),
+            ("[secrets.A]\nfile = 'x'", "errand.toml:1:10: a secret's name must be"),
+        ] {
             let (exit, message) = refusal(file);
             assert_eq!(exit, Exit::Usage);
-            assert!(message.starts_with("unsupported: errand.toml:2:"), "{message}");
+            assert!(message.starts_with(told), "{file:?}: {message}");
         }
     }
 

@@ -36,6 +36,7 @@ impl Parts {
             reserve_bytes: RESERVE_BYTES,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
+            egress: None,
             allowed,
         })
         .context("serve")?;

@@ -234,6 +234,7 @@ fn describing_store(
             base_time: UnixMillis(0),
             engine: String::new(),
             said: LogOffsets::default(),
+            environment: Vec::new(),
         },
         parent_id: None,
         context_id: None,

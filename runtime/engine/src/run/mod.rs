@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost};
+use errand_core::{Egress, ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost};
 use errand_workspace::{Changed, Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -32,6 +32,8 @@ pub(crate) struct Surroundings {
     pub(crate) ticker: Ticker,
     pub(crate) workspaces: Option<Arc<Workspaces>>,
     pub(crate) blobs: Destination,
+    /// What sends requests; nothing where none are sent.
+    pub(crate) egress: Option<Arc<dyn Egress>>,
     /// What names the engine, and its costs of fuel.
     pub(crate) compatibility: String,
 }
@@ -212,6 +214,7 @@ impl Run {
             invocation,
             around.blobs.clone(),
         )
+        .sending(around.egress.clone())
         .repeating(journal);
         let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
         Ok(Self { store, job, fuel, stdio })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use errand_core::{
     ContextId, Digest, ExecutorKind, ExecutorName, ExecutorProfile, ExecutorRef, FunctionProfile,
-    Idempotency, Limits, Namespace, Retry, Submission, TaskId,
+    Idempotency, Limits, Namespace, Raised, Retry, Submission, TaskId,
 };
 use globset::GlobBuilder;
 use serde_json::Value;
@@ -25,6 +25,15 @@ const MAX_BACKOFF_FACTOR: f64 = 1_000.0;
 const MAX_DELAY_MS: u64 = 366 * 24 * 3_600_000;
 /// How many executors a hint names.
 const MAX_HINTS: usize = 10;
+
+/// What no grant goes beyond: a memory has no more addresses, and fuel no higher number.
+const HARD_LIMITS: Limits = Limits {
+    fuel: i64::MAX as u64,
+    memory_bytes: 4 << 30,
+    timeout_ms: u64::MAX,
+    workspace_bytes: u64::MAX,
+    output_bytes: u64::MAX,
+};
 
 /// A request that passed.
 pub(super) struct Passed {
@@ -76,7 +85,11 @@ impl Service {
         let context_id = request.context_id.as_deref().and_then(|text| {
             ContextId::new(text).map_err(|error| found.fault("/context_id", error.to_string())).ok()
         });
-        check_limits(&request.limits, &self.0.settings.max_limits, found);
+        let raised = executor
+            .as_ref()
+            .map_or_else(Raised::default, |pinned| self.granted(&namespace, pinned).limits);
+        let most = raised.over(self.0.settings.max_limits).within(&HARD_LIMITS);
+        check_limits(&request.limits, &most, found);
         check_retry(&request.retry, found);
         check_labels(&request, found);
         check_globs(&request.artifacts, found);
@@ -251,7 +264,11 @@ fn check_limits(asked: &Limits, most: &Limits, found: &mut Findings<'_>) {
         ("output_bytes", asked.output_bytes, most.output_bytes),
     ] {
         if asked == 0 || asked > most {
-            found.fault(&format!("/limits/{name}"), format!("must be from 1 to {most}"));
+            let more = match name {
+                "fuel" | "memory_bytes" if asked > 0 => "; more of it can be granted",
+                _ => "",
+            };
+            found.fault(&format!("/limits/{name}"), format!("must be from 1 to {most}{more}"));
         }
     }
 }

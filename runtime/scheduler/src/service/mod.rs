@@ -14,6 +14,7 @@ mod control;
 mod error;
 mod executors;
 mod follow;
+mod grants;
 mod left;
 mod queue;
 mod request;
@@ -37,6 +38,7 @@ pub use control::{BulkFilter, Cancellation};
 pub use error::{Fault, ServiceError};
 pub use executors::Uploaded;
 pub use follow::{Follow, Followed};
+pub use grants::{GrantsView, check_grants};
 pub use queue::{QueueView, RunningTask, WorkerView};
 pub use request::{BatchRequest, TaskRequest, WorkspaceRequest};
 pub use schema::schema_faults;
@@ -47,6 +49,7 @@ pub(crate) use catalogue::Catalogue;
 pub(crate) use control::cancelled;
 
 use crate::chance::{Random, SystemRandom};
+use crate::grants::GrantBook;
 use crate::runs::Runs;
 use crate::time::{Timer, TokioTimer, WallClock};
 
@@ -69,6 +72,8 @@ pub struct Parts {
     pub timer: Arc<dyn Timer>,
     /// Chance: ids, secrets, seeds, jitter.
     pub random: Arc<dyn Random>,
+    /// What executors may do beyond their workspace.
+    pub grants: Arc<GrantBook>,
 }
 
 impl Parts {
@@ -80,7 +85,15 @@ impl Parts {
     ) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let timer = Arc::new(TokioTimer::new(Arc::clone(&clock)));
-        Self { store, blobs, runner, clock, timer, random: Arc::new(SystemRandom) }
+        Self {
+            store,
+            blobs,
+            runner,
+            clock,
+            timer,
+            random: Arc::new(SystemRandom),
+            grants: Arc::default(),
+        }
     }
 }
 
@@ -99,8 +112,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_limits: Limits {
-                fuel: 10_000_000_000_000_000,
-                memory_bytes: 4 << 30,
+                fuel: 1_000_000_000_000_000,
+                memory_bytes: 2 << 30,
                 timeout_ms: 24 * 3_600_000,
                 workspace_bytes: 64 << 30,
                 output_bytes: 64 << 20,

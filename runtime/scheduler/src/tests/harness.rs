@@ -325,6 +325,7 @@ fn service(store: &Arc<MemoryStore>, clock: &ManualClock, runner: &Arc<Scripted>
         runner: Arc::clone(runner) as _,
         clock: Arc::new(clock.clone()),
         timer: Arc::new(clock.clone()),
+        grants: Arc::default(),
         random: Arc::new(SeededRandom::new(7)),
     };
     Service::new(parts, Settings::default())

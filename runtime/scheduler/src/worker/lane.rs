@@ -91,7 +91,7 @@ async fn run_one(
             }
         };
         let fresh = attempt_start.is_none();
-        let start = attempt_start.unwrap_or_else(|| worker.attempt_start());
+        let start = attempt_start.unwrap_or_else(|| worker.attempt_start(&task));
         let started = EventBody::Started {
             run: task.runs + 1,
             worker: worker.config.worker.clone(),
@@ -257,7 +257,7 @@ impl Worker {
                 .is_ok()
     }
 
-    fn attempt_start(&self) -> AttemptStart {
+    fn attempt_start(&self, task: &Task) -> AttemptStart {
         let mut seed = [0; 32];
         self.service.0.parts.random.fill(&mut seed);
         AttemptStart {
@@ -265,6 +265,10 @@ impl Worker {
             base_time: self.service.now(),
             engine: self.engine.clone(),
             said: LogOffsets::default(),
+            environment: self
+                .service
+                .granted(&task.namespace, &task.executor)
+                .visible_environment(),
         }
     }
 }

@@ -43,6 +43,7 @@ impl Worker {
             .collect()
             .await;
         results.into_iter().collect::<Result<(), ServiceError>>()?;
+        self.resume_unanswered().await?;
         self.take_over_expired().await
     }
 
@@ -50,6 +51,7 @@ impl Worker {
         self.renew().await?;
         self.take_over_expired().await?;
         self.heed_cancels().await?;
+        self.service.refresh_grants().await?;
         // Another process may have paused the queue.
         self.service.refresh_paused().await.map(drop)
     }

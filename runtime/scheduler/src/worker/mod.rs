@@ -80,6 +80,7 @@ impl Scheduler {
     ) -> Result<Self, ServiceError> {
         let worker = Arc::new(Worker::new(service, config, guests));
         worker.recover().await?;
+        worker.service.refresh_grants().await?;
         worker.service.refresh_paused().await?;
         worker.service.0.runs.set_worker(&worker.config.worker, Some(worker.config.slots.max(1)));
         let done = tokio::spawn(work(worker, shutdown));

@@ -6,6 +6,7 @@
 
 mod appending;
 mod output;
+mod outside;
 mod waiting;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use bytes::Bytes;
 use errand_core::{
     AttemptStart, BoxFuture, Draft, Epoch, EventBody, JournalEntry, Kept, Level, LogOffsets, Meter,
-    Principal, Progress, RunHost, Stopped, Stream, Task, TaskId, UnixMillis, Wait, WorkerId,
+    Outside, Principal, Progress, RunHost, Stopped, Stream, Task, TaskId, UnixMillis, Wait,
+    WorkerId,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
@@ -211,6 +213,11 @@ impl Run {
         self.waited.load(Ordering::Acquire)
     }
 
+    /// Takes note that it waits without a slot, whether its task does or not.
+    fn note_waited(&self) {
+        self.waited.store(true, Ordering::Release);
+    }
+
     fn set_waiting(&self, waiting: bool) {
         self.waited.fetch_or(waiting, Ordering::AcqRel);
         self.waiting.store(waiting, Ordering::Release);
@@ -327,6 +334,10 @@ impl RunHost for Run {
 
     fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(self.durable_so_far())
+    }
+
+    fn outside(&self, wait: Outside) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(self.wait_outside(wait))
     }
 
     fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use errand_core::TaskId;
+use tokio::sync::Notify;
 
 use super::run::{Run, Stop};
 
@@ -32,36 +33,49 @@ pub(super) struct Warm(Mutex<HashMap<TaskId, Waiting>>);
 struct Waiting {
     run: Arc<Run>,
     memory_bytes: u64,
-    /// Whether its wait is on record, so that it can be dropped.
-    recorded: bool,
+    /// How it can be dropped.
+    drop: Drop,
+}
+
+enum Drop {
+    /// Not yet: its wait is not on record.
+    No,
+    /// At once: its wait is on record, and somebody else wakes the task.
+    Stop,
+    /// By telling it: it waits for what comes to this process, and records that first.
+    Tell(Arc<Notify>),
 }
 
 impl Warm {
     /// Takes a run in that is about to wait.
     pub(super) fn enter(&self, run: &Arc<Run>, memory_bytes: u64) {
-        let waiting = Waiting { run: Arc::clone(run), memory_bytes, recorded: false };
+        let waiting = Waiting { run: Arc::clone(run), memory_bytes, drop: Drop::No };
         self.lock().insert(run.task(), waiting);
+    }
+
+    /// Takes a run in that waits for answers which come to this process, and drops what is beyond the
+    /// limits. Answers who tells it that it is dropped.
+    pub(super) fn enter_outside(
+        &self,
+        run: &Arc<Run>,
+        memory_bytes: u64,
+        limits: &WarmLimits,
+    ) -> Arc<Notify> {
+        let told = Arc::<Notify>::default();
+        let drop = Drop::Tell(Arc::clone(&told));
+        let mut waiting = self.lock();
+        waiting.insert(run.task(), Waiting { run: Arc::clone(run), memory_bytes, drop });
+        trim(&mut waiting, limits);
+        told
     }
 
     /// Notes that a run's wait is on record, and drops what is beyond the limits.
     pub(super) fn recorded(&self, id: TaskId, limits: &WarmLimits) {
         let mut waiting = self.lock();
         if let Some(one) = waiting.get_mut(&id) {
-            one.recorded = true;
+            one.drop = Drop::Stop;
         }
-        loop {
-            let memory_bytes: u64 = waiting.values().map(|one| one.memory_bytes).sum();
-            if waiting.len() <= limits.instances && memory_bytes <= limits.memory_bytes {
-                return;
-            }
-            let cheapest = waiting
-                .iter()
-                .filter(|(_, one)| one.recorded)
-                .min_by_key(|(id, one)| (one.run.progress().fuel_used, **id))
-                .map(|(id, _)| *id);
-            let Some(dropped) = cheapest.and_then(|id| waiting.remove(&id)) else { return };
-            dropped.run.stop(Stop::Cold);
-        }
+        trim(&mut waiting, limits);
     }
 
     /// Takes a run out that is to go on.
@@ -79,12 +93,32 @@ impl Warm {
 
     /// Drops all whose wait is on record.
     pub(super) fn clear(&self) {
-        for (_, one) in self.lock().extract_if(|_, one| one.recorded) {
+        for (_, one) in self.lock().extract_if(|_, one| matches!(one.drop, Drop::Stop)) {
             one.run.stop(Stop::Cold);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<TaskId, Waiting>> {
         self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+/// Drops what is beyond the limits, the cheapest to repeat first.
+fn trim(waiting: &mut HashMap<TaskId, Waiting>, limits: &WarmLimits) {
+    loop {
+        let memory_bytes: u64 = waiting.values().map(|one| one.memory_bytes).sum();
+        if waiting.len() <= limits.instances && memory_bytes <= limits.memory_bytes {
+            return;
+        }
+        let cheapest = waiting
+            .iter()
+            .filter(|(_, one)| !matches!(one.drop, Drop::No))
+            .min_by_key(|(id, one)| (one.run.progress().fuel_used, **id))
+            .map(|(id, _)| *id);
+        let Some(dropped) = cheapest.and_then(|id| waiting.remove(&id)) else { return };
+        match dropped.drop {
+            Drop::Tell(told) => told.notify_one(),
+            Drop::Stop | Drop::No => dropped.run.stop(Stop::Cold),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! An event on the wire: `{seq, at, by, attempt, kind, data}`.
 
 use errand_core::{
-    Artifact, ChangeCounts, Event, EventBody, InterruptReason, LogLine, Principal, Progress,
-    Status, Submission, TaskError, TaskId, Verdict, WaitingFor, WorkerId, WorkspaceSource,
+    Artifact, ChangeCounts, Digest, Event, EventBody, HttpFault, InterruptReason, LogLine,
+    Principal, Progress, Status, Submission, TaskError, TaskId, Verdict, WaitingFor, WorkerId,
+    WorkspaceSource,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -167,7 +168,12 @@ enum Body<'a> {
         method: &'a str,
         host: &'a str,
         status: Option<u16>,
+        request_bytes: u64,
         response_bytes: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        response_blake3: Option<Digest>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        error: Option<&'a HttpFault>,
         duration_ms: u64,
     },
     CheckpointSaved {
@@ -236,15 +242,25 @@ impl<'a> From<&'a EventBody> for Body<'a> {
             }
             E::SignalReceived { name } => Self::SignalReceived { name },
             E::TimerFired { ordinal } => Self::TimerFired { ordinal: *ordinal },
-            E::HttpCalled { method, host, status, response_bytes, duration_ms } => {
-                Self::HttpCalled {
-                    method,
-                    host,
-                    status: *status,
-                    response_bytes: *response_bytes,
-                    duration_ms: *duration_ms,
-                }
-            }
+            E::HttpCalled {
+                method,
+                host,
+                status,
+                request_bytes,
+                response_bytes,
+                response,
+                error,
+                duration_ms,
+            } => Self::HttpCalled {
+                method,
+                host,
+                status: *status,
+                request_bytes: *request_bytes,
+                response_bytes: *response_bytes,
+                response_blake3: *response,
+                error: error.as_ref(),
+                duration_ms: *duration_ms,
+            },
             E::CheckpointSaved { state_bytes } => {
                 Self::CheckpointSaved { state_bytes: *state_bytes }
             }

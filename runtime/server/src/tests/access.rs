@@ -128,7 +128,6 @@ async fn what_is_not_there_yet_says_so_to_those_who_may_ask() {
         (Method::PUT, "/v1/contexts/c/state"),
         (Method::POST, "/v1/schedules"),
         (Method::PATCH, "/v1/schedules/s"),
-        (Method::PUT, "/v1/grants/python"),
         (Method::POST, "/v1/backup"),
         (Method::POST, "/mcp"),
         (Method::GET, "/"),

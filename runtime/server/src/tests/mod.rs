@@ -9,6 +9,7 @@ mod connections;
 mod description;
 mod events;
 mod executors;
+mod grants;
 mod harness;
 mod lists;
 mod operations;

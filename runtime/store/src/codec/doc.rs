@@ -26,7 +26,7 @@ pub(crate) fn seal_doc(
     match kind {
         DocKind::Executor => needs.extend(executor_digests(&doc.value)),
         DocKind::Blob => needs.extend(uploaded_digest(key)),
-        DocKind::Token | DocKind::Queue => {}
+        DocKind::Token | DocKind::Queue | DocKind::Grant => {}
     }
     let Doc { value, version } = doc;
     let head = Part::head(to_json(&StoredDoc { version, value }), blobs)?;

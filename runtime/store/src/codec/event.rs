@@ -56,6 +56,7 @@ impl PreparedDraft {
         needs.extend(result.as_ref().and_then(|result| Some(result.blob()?.digest)));
         match &draft.body {
             EventBody::ArtifactPublished(artifact) => needs.push(artifact.blake3),
+            EventBody::HttpCalled { response: Some(body), .. } => needs.push(*body),
             EventBody::Started { workspace, .. } => needs.extend(*workspace),
             EventBody::Completed { left, .. } | EventBody::Failed { left, .. } => {
                 needs.extend(left.iter().flat_map(|left| left.blobs()));

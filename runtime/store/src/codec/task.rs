@@ -156,6 +156,8 @@ struct StoredStart {
     engine: String,
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     said: LogOffsets,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    environment: Vec<(String, String)>,
 }
 
 fn is_false(value: &bool) -> bool {
@@ -230,6 +232,7 @@ impl Live {
                 base_time: start.base_time,
                 engine: start.engine.clone(),
                 said: start.said,
+                environment: start.environment.clone(),
             }),
             journaled: *journaled,
         }
@@ -261,6 +264,7 @@ impl Live {
             base_time: stored.base_time,
             engine: stored.engine,
             said: stored.said,
+            environment: stored.environment,
         });
         Private { lease, start, journaled: self.journaled }
     }

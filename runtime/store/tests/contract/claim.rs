@@ -139,8 +139,13 @@ async fn what_an_attempt_starts_from_comes_back(store: &dyn Store) {
     let claimed = claim(store, 1, 0).await.items.remove(0);
     assert_eq!(claimed.attempt_start, None);
     let said = LogOffsets { stdout: 3, ..LogOffsets::default() };
-    let start =
-        AttemptStart { seed: Seed([7; 32]), base_time: at(77), engine: "engine".into(), said };
+    let start = AttemptStart {
+        seed: Seed([7; 32]),
+        base_time: at(77),
+        engine: "engine".into(),
+        said,
+        environment: vec![("A".into(), "b".into())],
+    };
     let guard = Guard::Lease(claimed.epoch);
     let drafts = vec![draft(started(1))];
     let begin =

@@ -68,6 +68,7 @@ async fn an_attempt_keeps_what_it_is_told_to_and_otherwise_nothing(store: &dyn S
         base_time: at(77),
         engine: "engine".into(),
         said: LogOffsets::default(),
+        environment: Vec::new(),
     };
     let all = vec![given(1), entry(3, Answer::Failed(json!("later"))), given(4)];
     let begin = Append {
@@ -108,6 +109,7 @@ async fn what_is_written_with_the_end_of_an_attempt_is_not_the_next_ones(store: 
             base_time: at(77),
             engine: "engine".into(),
             said: LogOffsets::default(),
+            environment: Vec::new(),
         };
         let all = Append {
             attempt_start: Some(start.clone()),

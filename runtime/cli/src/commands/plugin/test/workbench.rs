@@ -72,6 +72,7 @@ impl Workbench {
             reserve_bytes: 0,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
+            egress: None,
             allowed: Arc::default(),
         })
         .context("test")?;

@@ -1,8 +1,18 @@
-//! `wasi:http`: linked, so that guests that know it load, and denied. What a guest may say of a request
-//! that it never sends is bounded all the same.
+//! `wasi:http`: requests to where the operator has granted, each made once.
+//!
+//! A request is sent when its body is finished, as a call of the journal; its response is kept before the
+//! guest sees the head. So a repeated run is told what the first one was told, and nothing is sent twice.
+//! Which of several responses came first is an answer too ([`super::poll`]).
+//!
+//! The library's types stay for headers and requests; what is done with a request is ours.
+
+mod exchange;
+mod flights;
+mod request;
+mod response;
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
+use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{
     HostOutgoingRequest, Method, OutgoingRequest, Scheme,
 };
@@ -11,16 +21,28 @@ use wasmtime_wasi_http::{Error, RequestOptions, Result, WasiBody, WasiHttpHooks,
 use super::clocks::WASI;
 use crate::state::RunState;
 
+pub(crate) use exchange::Bodies;
+pub(crate) use flights::{Flight, Outgoing, any_of, settle};
+
 /// Longest name of a method or a scheme, in bytes. The types take any, and the host would keep it.
 const NAME_BYTES: usize = 64;
 /// What a guest may write to a body at once.
 const BODY_CHUNK_BYTES: usize = 64 << 10;
 
-/// Puts a bound before what is linked already.
+/// Replaces what is linked already.
 pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<()> {
+    let mut types = linker.instance(&format!("wasi:http/types@{WASI}"))?;
+    bounded(&mut types)?;
+    request::add_to_linker(&mut types)?;
+    response::add_to_linker(&mut types)?;
+    let mut handler = linker.instance(&format!("wasi:http/outgoing-handler@{WASI}"))?;
+    request::handle(&mut handler)
+}
+
+/// Puts bounds before what the library does.
+fn bounded(types: &mut LinkerInstance<'_, RunState>) -> wasmtime::Result<()> {
     type Named<T> = (Resource<OutgoingRequest>, T);
     type Set = wasmtime::Result<(std::result::Result<(), ()>,)>;
-    let mut types = linker.instance(&format!("wasi:http/types@{WASI}"))?;
     types.func_wrap(
         "[method]outgoing-request.set-method",
         |mut store: StoreContextMut<'_, RunState>, (request, method): Named<Method>| -> Set {
@@ -43,14 +65,14 @@ pub(super) fn add_to_linker(linker: &mut Linker<RunState>) -> wasmtime::Result<(
     )
 }
 
-/// Refuses every outgoing request.
+/// What the library asks: nothing is sent by it.
 #[derive(Debug)]
-pub(crate) struct Denied;
+pub(crate) struct Hooks;
 
 type Sent = Result<(http::Response<WasiBody>, Transfer)>;
 type Transfer = Box<dyn Future<Output = Result<()>> + Send>;
 
-impl WasiHttpHooks for Denied {
+impl WasiHttpHooks for Hooks {
     fn send_request(
         &mut self,
         _: http::Request<WasiBody>,
