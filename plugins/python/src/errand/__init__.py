@@ -14,7 +14,9 @@ from typing import Any
 
 from ._approvals import Decision, approve
 from ._children import gather, spawn, wait_any
-from ._errors import ChildFailed, Denied, Error, Invalid, Limit, NotFound, Retry, Unsupported
+from ._errors import (
+    ChildFailed, Denied, Error, Invalid, Limit, NotFound, Retry, TimedOut, UnknownOutcome, Unsupported,
+)
 from ._http import Response, http
 from ._reports import emit, log, progress, publish
 from ._waiting import checkpoint, restored, sleep, wait_signal
@@ -24,7 +26,7 @@ input: "dict[str, Any]" = {}
 
 __all__ = [
     "ChildFailed", "Decision", "Denied", "Error", "Invalid", "Limit", "NotFound", "Response", "Retry",
-    "Unsupported", "approve", "checkpoint", "emit", "gather", "http", "input", "log", "progress",
+    "TimedOut", "UnknownOutcome", "Unsupported", "approve", "checkpoint", "emit", "gather", "http", "input", "log", "progress",
     "publish", "restored", "sleep", "spawn", "wait_any", "wait_signal",
 ]
 

@@ -37,6 +37,14 @@ class NotFound(Error):
     """What the call names does not exist."""
 
 
+class TimedOut(Error, TimeoutError):
+    """A request took too long."""
+
+
+class UnknownOutcome(Error):
+    """Nobody knows whether a request was made: it was on its way when its worker ended."""
+
+
 class Retry(Error):
     """Raise it to have the task tried again later: what failed may pass next time."""
 

@@ -11,7 +11,7 @@ from componentize_py_types import Err, Ok
 from wit_world.imports import outgoing_handler, wasi_http_types as wire
 from wit_world.imports.streams import StreamError_Closed
 
-from ._errors import Denied, Error, Unsupported
+from ._errors import Denied, Error, Invalid, TimedOut, UnknownOutcome, Unsupported
 from ._values import encode, text
 
 _WRITE_BYTES = 4096  # What a WASI output stream takes in one blocking write.
@@ -53,17 +53,83 @@ def http(
     url: str,
     headers: "Mapping[str, str] | Iterable[tuple[str, str]] | None" = None,
     body: "bytes | str | dict | list | None" = None,
+    *,
+    idempotent: bool = False,
+    timeout_s: "float | None" = None,
 ) -> Response:
     """Makes an HTTP request and returns the response, whatever its status.
 
     A `str` body is sent as UTF-8, a dict or list as JSON. Redirects are not followed.
+
+    A request is made once, whatever crashes: what was answered is answered again. If nobody knows
+    whether it was made, it is sent again where its method is idempotent, or where you say that it is
+    with `idempotent` (it has an `Idempotency-Key` of its own then, the same each time); else this
+    raises `UnknownOutcome`.
     """
     fields, data = _fields_and_body(headers, body)
+    if idempotent and all(name != "idempotency-key" for name, _ in fields):
+        fields.append(("idempotency-key", b""))
     request = _request(text("http", "method", method), text("http", "url", url), fields, data)
+    with exchange(url, request, data, timeout_s) as answer:
+        return Response(answer.status, _joined(answer.fields), answer.rest())
+
+
+class Exchange:
+    """A response that is read as it is wanted."""
+
+    def __init__(self, url: str, response: wire.IncomingResponse):
+        self._url = url
+        self._response = response
+        self.status = response.status()
+        with response.headers() as fields:
+            self.fields = [(name.lower(), value.decode("latin-1")) for name, value in fields.entries()]
+        self._body = response.consume()
+        self._stream = self._body.stream()
+
+    def __enter__(self) -> "Exchange":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the response."""
+        for held in (self._stream, self._body, self._response):
+            if held is not None:
+                held.__exit__(None, None, None)
+        self._stream = self._body = self._response = None
+
+    def read(self, size: int) -> bytes:
+        """Returns up to so many bytes; none at the end."""
+        try:
+            return self._stream.blocking_read(size) if self._stream is not None else b""
+        except Err as error:
+            if isinstance(error.value, StreamError_Closed):
+                return b""
+            failure = _failure(self._url, error.value)
+        raise failure
+
+    def rest(self) -> bytes:
+        """Returns all that is left."""
+        pieces = []
+        while piece := self.read(_READ_BYTES):
+            pieces.append(piece)
+        return b"".join(pieces)
+
+
+def exchange(
+    url: str, request: wire.OutgoingRequest, data: "bytes | None", timeout_s: "float | None" = None
+) -> Exchange:
+    """Sends a request."""
+    options = None
+    if timeout_s is not None:
+        options = wire.RequestOptions()
+        wait_ns = max(1, int(timeout_s * 1e9))
+        options.set_connect_timeout(wait_ns)
+        options.set_first_byte_timeout(wait_ns)
+        options.set_between_bytes_timeout(wait_ns)
     try:
-        response = _send(request, data)
-        with response:
-            return Response(response.status(), _headers(response), _body(response))
+        return Exchange(url, _send(request, data, options))
     except Err as error:
         failure = _failure(url, error.value)
     raise failure
@@ -112,9 +178,9 @@ def _request(
     return request
 
 
-def _send(request: wire.OutgoingRequest, data: "bytes | None") -> wire.IncomingResponse:
+def _send(request: wire.OutgoingRequest, data: "bytes | None", options: Any) -> wire.IncomingResponse:
     body = request.body()
-    future = outgoing_handler.handle(request, None)
+    future = outgoing_handler.handle(request, options)
     try:
         if data:
             with body.write() as stream:
@@ -134,25 +200,11 @@ def _send(request: wire.OutgoingRequest, data: "bytes | None") -> wire.IncomingR
         raise outcome
 
 
-def _headers(response: wire.IncomingResponse) -> "dict[str, str]":
+def _joined(fields: "list[tuple[str, str]]") -> "dict[str, str]":
     headers: dict[str, str] = {}
-    with response.headers() as fields:
-        for name, value in fields.entries():
-            name, value = name.lower(), value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    for name, value in fields:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-def _body(response: wire.IncomingResponse) -> bytes:
-    pieces = []
-    with response.consume() as body, body.stream() as stream:
-        while True:
-            try:
-                pieces.append(stream.blocking_read(_READ_BYTES))
-            except Err as error:
-                if isinstance(error.value, StreamError_Closed):
-                    return b"".join(pieces)
-                raise
 
 
 def _failure(url: str, error: Any) -> Error:
@@ -161,9 +213,23 @@ def _failure(url: str, error: Any) -> Error:
     if isinstance(error, (wire.ErrorCode_HttpRequestDenied, wire.ErrorCode_DestinationIpProhibited)):
         return Denied(f"errand.http: the operator has not granted requests to {host}")
     value = getattr(error, "value", None)
-    if isinstance(error, wire.ErrorCode_InternalError) and (value or "").startswith("unsupported"):
-        return Unsupported(f"errand.http: {value}")
+    if isinstance(error, wire.ErrorCode_InternalError) and value:
+        # The host's own words: a code, and what happened.
+        code, _, message = value.partition(": ")
+        kind = _FAILURES.get(code)
+        if kind is not None:
+            return kind(f"errand.http: {message}")
     name = type(error).__name__.rpartition("_")[2]
     words = "".join(" " + letter.lower() if letter.isupper() else letter for letter in name).strip()
+    value = getattr(value, "rcode", value)
     more = f": {value}" if isinstance(value, str) else ""
-    return Error(f"errand.http: {host}: {words or 'failed'}{more}")
+    kind = TimedOut if "imeout" in name else Error
+    return kind(f"errand.http: {host}: {words or 'failed'}{more}")
+
+
+_FAILURES = {
+    "denied": Denied,
+    "invalid": Invalid,
+    "unknown": UnknownOutcome,
+    "unsupported": Unsupported,
+}

@@ -101,6 +101,9 @@ def install() -> None:
     archive.add_directory(sys.prefix)
     # First for the build, so that modules of the snapshot know where their source is.
     sys.meta_path.insert(0, archive)
+    from . import web
+
+    web.install()
     for name in IMPORTED:
         importlib.import_module(name)
     sys.meta_path.remove(archive)

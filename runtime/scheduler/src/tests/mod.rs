@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod leases;
 mod logging;
+mod outside;
 mod recovery;
 mod requests;
 mod running;

@@ -149,6 +149,8 @@ pub(crate) struct Worker {
     /// Tells the claiming loop to look again.
     hungry: Arc<Notify>,
     draining: AtomicBool,
+    /// Told when a drain has waited long enough.
+    given_up: CancellationToken,
     /// Tasks taken by lanes so far.
     taken: AtomicU64,
     /// Moving average of how long a task holds its lane, in µs.
@@ -177,6 +179,7 @@ impl Worker {
             warm: Warm::default(),
             hungry,
             draining: AtomicBool::new(false),
+            given_up: CancellationToken::new(),
             taken: AtomicU64::new(0),
             pace_us: AtomicU64::new(u64::MAX),
             settling: Arc::new(Semaphore::new(MAX_SETTLING)),
@@ -256,6 +259,7 @@ impl Worker {
             () = self.under_way.wait() => return,
             () = until(self.config.drain_ms) => {}
         }
+        self.given_up.cancel();
         for run in self.service.0.runs.of(&self.config.worker) {
             run.stop(Stop::Drain);
         }

@@ -6,7 +6,6 @@
 //! are recorded together with what queues the task again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use errand_core::{
     Answer, Answered, Append, Draft, EventBody, Guard, ListFilter, ListQuery, LogOffsets, Outside,
@@ -20,7 +19,7 @@ use crate::worker::Worker;
 use crate::worker::claiming::STORE_RETRY_MS;
 
 /// How long a guest keeps its slot: an answer that comes by then is worth no change of slots.
-const HELD: Duration = Duration::from_millis(5);
+const HELD_MS: u64 = 5;
 /// How long after the last call must be answered the task goes on by itself: this process is gone then.
 const OVERDUE_MS: u64 = 10_000;
 /// How often an append starts over because the task changed under it.
@@ -32,8 +31,12 @@ impl Run {
     /// Waits, and answers when the guest is to go on. Out of memory, this run ends instead.
     pub(super) async fn wait_outside(&self, wait: Outside) -> Result<(), Stopped> {
         let Outside { mut any, under_way, memory_bytes } = wait;
-        if tokio::time::timeout(HELD, &mut any).await.is_ok() {
-            return Ok(());
+        let timer = &self.worker.service.0.parts.timer;
+        let after = |ms| timer.sleep_until(self.worker.service.now().plus_ms(ms));
+        tokio::select! {
+            biased;
+            () = &mut any => return Ok(()),
+            () = after(HELD_MS) => {}
         }
         let Some(me) = self.me.upgrade() else { return Err(Stopped) };
         let limits = &self.worker.config.warm;
@@ -44,7 +47,7 @@ impl Run {
             biased;
             () = &mut any => {}
             () = dropped.notified() => self.go_cold(under_way).await?,
-            () = tokio::time::sleep(Duration::from_millis(limits.wait_ms)) => {
+            () = after(limits.wait_ms) => {
                 self.worker.warm.leave(self.task);
                 self.go_cold(under_way).await?;
             }
@@ -87,6 +90,8 @@ impl Worker {
             answers = answers => answers,
             // Nobody waits for them any more: dropping them gives them up.
             () = self.moved_on(id, attempt) => return,
+            // The next process decides about them.
+            () = self.given_up.cancelled() => return,
         };
         for answered in &mut answers {
             if matches!(answered.entry.answer, Answer::Failed(_)) {

@@ -1,0 +1,160 @@
+"""`http.client` over the host's HTTP, and with it `urllib.request` and what else is built on it.
+
+A sandbox has no sockets. What `http.client` writes to its socket is taken apart here and sent by the
+host; what it reads is the answer, written as HTTP again. TLS is the host's too: `ssl` is not there, and
+a `context` is not looked at.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+from typing import Any
+
+_HOP_BY_HOP = {
+    "connection", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
+    "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+}
+
+
+def install() -> None:
+    """Replaces how `http.client` connects. Called at build, before `urllib.request` is imported."""
+    http.client.HTTPConnection.connect = _connect
+    http.client.HTTPSConnection = HTTPSConnection
+    http.client._create_https_context = lambda version: None
+    http.client.__all__.append("HTTPSConnection")
+
+
+def _connect(connection: http.client.HTTPConnection) -> None:
+    if connection._tunnel_host:
+        raise OSError("a sandbox has no proxies: the host connects")
+    scheme = "https" if isinstance(connection, HTTPSConnection) else "http"
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    port = "" if connection.port == connection.default_port else f":{connection.port}"
+    timeout = connection.timeout
+    wait_s = timeout if isinstance(timeout, (int, float)) else None
+    connection.sock = _Socket(f"{scheme}://{host}{port}", wait_s)
+
+
+class HTTPSConnection(http.client.HTTPConnection):
+    """A connection over TLS, which the host makes and checks."""
+
+    default_port = http.client.HTTPS_PORT
+
+    def __init__(self, host, port=None, *, timeout=http.client.socket._GLOBAL_DEFAULT_TIMEOUT,
+                 source_address=None, context=None, blocksize=8192):
+        super().__init__(host, port, timeout, source_address, blocksize=blocksize)
+
+
+class _Socket:
+    """What `http.client` takes for a connection."""
+
+    def __init__(self, origin: str, timeout_s: "float | None"):
+        self._origin = origin
+        self._timeout_s = timeout_s
+        self._written = bytearray()
+
+    def sendall(self, data: Any) -> None:
+        self._written += data
+
+    def settimeout(self, timeout: "float | None") -> None:
+        self._timeout_s = timeout
+
+    def setsockopt(self, *_: Any) -> None:
+        pass
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+    def close(self) -> None:
+        self._written.clear()
+
+    def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
+        """Sends what was written, and returns the answer to read."""
+        request = bytes(self._written)
+        self._written.clear()
+        head, _, body = request.partition(b"\r\n\r\n")
+        line, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = line.split(" ", 2)
+        fields = [tuple(map(str.strip, one.split(":", 1))) for one in lines if ":" in one]
+        given = {name.lower(): value for name, value in fields}
+        if given.get("transfer-encoding", "").lower() == "chunked":
+            body = _unchunked(body)
+            fields = [(name, value) for name, value in fields if name.lower() != "content-length"]
+        url = target if "://" in target else self._origin + target
+        return io.BufferedReader(_Answer(method, url, fields, body, self._timeout_s))
+
+
+class _Answer(io.RawIOBase):
+    """A response as HTTP writes it. The request is sent when the first of it is read."""
+
+    def __init__(self, *request):
+        self._request = request
+        self._exchange = None
+        self._head = b""
+
+    def _send(self) -> None:
+        from errand import _http
+
+        method, url, fields, body, timeout_s = self._request
+        kept = [
+            (name.lower(), value.encode("latin-1"))
+            for name, value in fields
+            if name.lower() not in _HOP_BY_HOP
+        ]
+        try:
+            request = _http._request(method, url, kept, body or None)
+            self._exchange = _http.exchange(url, request, body or None, timeout_s)
+        except _http.Error as error:
+            failure = _as_os_error(error)
+        else:
+            failure = None
+        if failure is not None:
+            raise failure
+        reason = http.client.responses.get(self._exchange.status, "")
+        lines = [f"HTTP/1.1 {self._exchange.status} {reason}"]
+        lines += [f"{name}: {value}" for name, value in self._exchange.fields if name not in _HOP_BY_HOP]
+        self._head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        if self._exchange is None:
+            self._send()
+        data = self._head[: len(buffer)]
+        if data:
+            self._head = self._head[len(data) :]
+        else:
+            data = self._exchange.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if self._exchange is not None and not self.closed:
+            self._exchange.close()
+        super().close()
+
+
+def _as_os_error(error: Exception) -> Exception:
+    """Returns what a socket would have raised, so that those who handle that handle this."""
+    from errand import Denied, TimedOut
+
+    text = str(error).removeprefix("errand.http: ")
+    if isinstance(error, Denied):
+        return PermissionError(text)
+    if isinstance(error, TimedOut):
+        return TimeoutError(text)
+    return ConnectionRefusedError(text) if "refused" in text else OSError(text)
+
+
+def _unchunked(body: bytes) -> bytes:
+    pieces = []
+    while body:
+        size, _, body = body.partition(b"\r\n")
+        length = int(size.split(b";")[0], 16)
+        if length == 0:
+            break
+        pieces.append(body[:length])
+        body = body[length + 2 :]
+    return b"".join(pieces)
