@@ -11,4 +11,5 @@ mod crash;
 mod docs;
 mod harness;
 mod hostile;
+mod outgoing;
 mod structure;

@@ -1,6 +1,6 @@
 //! What crashes and power losses may do to the store's files.
 
-mod chance;
+pub(crate) mod chance;
 mod failing_io;
 mod kills;
 mod power_loss;

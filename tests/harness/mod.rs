@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod client;
 mod messages;
+mod peer;
 mod raw;
 mod server;
 pub(crate) mod shared;
@@ -14,6 +15,7 @@ use std::process::Command;
 
 pub(crate) use client::{Answer, Client};
 pub(crate) use messages::{Message, Messages};
+pub(crate) use peer::{Peer, Reply, Request};
 pub(crate) use raw::Raw;
 pub(crate) use server::Server;
 

@@ -25,6 +25,7 @@ mod start;
 mod state;
 mod stopwatch;
 pub mod typed;
+mod veil;
 
 pub use admission::as_component;
 pub use admission::child::main as compile_child;

@@ -18,6 +18,7 @@ use crate::host::stdio::{Input, Stdio};
 use crate::journal::Journal;
 use crate::keep::{Destination, Kept};
 use crate::memory::MemoryBudget;
+use crate::veil::Veiled;
 
 /// The state of one run.
 pub(crate) struct RunState {
@@ -26,6 +27,7 @@ pub(crate) struct RunState {
     pub(crate) http: WasiHttpCtx,
     pub(crate) hooks: Hooks,
     pub(crate) outgoing: Outgoing,
+    pub(crate) veiled: Veiled,
     pub(crate) memory: MemoryBudget,
     pub(crate) files: Files,
     pub(crate) fuel: FuelGauge,
@@ -98,6 +100,7 @@ impl RunState {
             http,
             hooks: Hooks,
             outgoing,
+            veiled: Veiled::default(),
             memory: MemoryBudget::new(job.limits.memory_bytes),
             clock: files.clock().clone(),
             files,
@@ -114,9 +117,10 @@ impl RunState {
         }
     }
 
-    /// Lets the guest send requests through this.
-    pub(crate) fn sending(mut self, egress: Option<Arc<dyn Egress>>) -> Self {
+    /// Lets the guest send requests through this, and say no secrets.
+    pub(crate) fn sending(mut self, egress: Option<Arc<dyn Egress>>, veiled: Veiled) -> Self {
         self.outgoing.set_egress(egress);
+        self.veiled = veiled;
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use errand_core::{Principal, Progress, TaskId, WorkerId};
 
-use crate::worker::{Run, Stop};
+use crate::worker::{Run, Slots, Stop};
 
 /// The runs of this process and its workers. Nothing here is the truth: it is empty after a start.
 #[derive(Default)]
@@ -14,7 +14,7 @@ pub(crate) struct Runs(Mutex<Known>);
 #[derive(Default)]
 struct Known {
     runs: HashMap<TaskId, Arc<Run>>,
-    workers: BTreeMap<WorkerId, usize>,
+    workers: BTreeMap<WorkerId, Arc<Slots>>,
 }
 
 impl Runs {
@@ -52,11 +52,11 @@ impl Runs {
     }
 
     /// Returns the workers of this process with their slots.
-    pub(crate) fn workers(&self) -> BTreeMap<WorkerId, usize> {
+    pub(crate) fn workers(&self) -> BTreeMap<WorkerId, Arc<Slots>> {
         self.lock().workers.clone()
     }
 
-    pub(crate) fn set_worker(&self, worker: &WorkerId, slots: Option<usize>) {
+    pub(crate) fn set_worker(&self, worker: &WorkerId, slots: Option<Arc<Slots>>) {
         let mut known = self.lock();
         match slots {
             Some(slots) => known.workers.insert(worker.clone(), slots),

@@ -95,6 +95,9 @@ pub(crate) struct WorkerBody<'a> {
     /// How many tasks it runs at most, where it is known.
     #[schema(required)]
     slots: Option<usize>,
+    /// How many of its slots nobody computes in, where it is known. A task that waits holds none.
+    #[schema(required)]
+    free_slots: Option<usize>,
     /// What it runs.
     running: Vec<RunningBody>,
 }
@@ -129,6 +132,7 @@ fn worker(view: &WorkerView) -> WorkerBody<'_> {
     WorkerBody {
         id: &view.id,
         slots: view.slots,
+        free_slots: view.free_slots,
         running: view.running.iter().map(running).collect(),
     }
 }

@@ -17,6 +17,7 @@ mod harness;
 mod inside;
 mod latency;
 mod load;
+mod outgoing;
 mod processes;
 mod report;
 mod scale;
@@ -47,7 +48,7 @@ fn main() {
     }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
-    let measurements: [(&str, Measurement); 12] = [
+    let measurements: [(&str, Measurement); 14] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("tasks", throughput::noop_tasks),
@@ -59,6 +60,8 @@ fn main() {
         ("resume", durability::cold_resume),
         ("restart", durability::restart),
         ("workspaces", workspaces::workspaces),
+        ("calls", outgoing::calls),
+        ("waiting", outgoing::waiting),
         ("million", scale::a_million_tasks),
     ];
     let mut report = Report::default();

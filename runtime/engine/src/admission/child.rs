@@ -29,6 +29,7 @@ use crate::host::stdio::{Input, Stdio};
 use crate::run::prepare as prepare_store;
 use crate::state::{Invocation, RunState};
 use crate::typed::{self, Export};
+use crate::veil::Veiled;
 
 /// Fuel for `describe`: about a second.
 const DESCRIBE_FUEL: u64 = 1_000_000_000;
@@ -242,7 +243,8 @@ fn describing_store(
         resume: Progress::default(),
     });
     let fuel = FuelGauge::new(limits.fuel, host.clone(), &job.resume);
-    let stdio = Stdio::new(host.clone(), fuel.clone(), limits.output_bytes, false);
+    let stdio =
+        Stdio::new((host.clone(), Veiled::default()), fuel.clone(), limits.output_bytes, false);
     let start = Start { name: String::new(), made: None, seeds: Vec::new() };
     let clock = VirtualClock::new(job.start.base_time);
     let files = Files::new(None, start, 0, clock, fuel.clone())?;

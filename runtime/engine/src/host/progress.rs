@@ -1,6 +1,5 @@
 //! `errand:task/progress`: what a task tells those who watch it.
 
-use bytes::Bytes;
 use errand_core::{EventBody, JournalEntry, Level, Stream};
 use serde_json::{Value, json};
 
@@ -25,6 +24,7 @@ impl Host for RunState {
         message: Option<String>,
     ) -> wasmtime::Result<()> {
         let message = message.map(|text| text.chars().take(MESSAGE_CHARS).collect());
+        let message = message.map(|text| self.veiled.text(text));
         // What it reported there was seen before.
         if !self.fuel.repeats() {
             self.host.meter().report(done, total, message);
@@ -43,7 +43,10 @@ impl Host for RunState {
         self.fuel.charge_bytes(message.len() as u64)?;
         self.stdio.count(message.len() as u64)?;
         let _waiting = self.fuel.waiting();
-        self.host.write(Stream::Log, level, Bytes::from(message)).await.map_err(Ended::from)?;
+        self.host
+            .write(Stream::Log, level, self.veiled.bytes(message.into_bytes()))
+            .await
+            .map_err(Ended::from)?;
         Ok(())
     }
 
@@ -66,7 +69,7 @@ impl Host for RunState {
         }
         let bytes = (kind.len() + data.len()) as u64;
         let data = match serde_json::from_str(&data) {
-            Ok(data) => data,
+            Ok(data) => self.veiled.value(data),
             Err(error) => {
                 return Ok(Err(types::Error::Invalid(format!("`data` is not JSON: {error}"))));
             }

@@ -19,6 +19,7 @@ use wasmtime_wasi::p2::{
 
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
+use crate::veil::Veiled;
 
 /// What a guest may write in one call.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -85,6 +86,7 @@ pub(crate) struct Stdio(Arc<Shared>);
 
 struct Shared {
     host: Arc<dyn RunHost>,
+    veiled: Veiled,
     fuel: FuelGauge,
     limit_bytes: u64,
     written_bytes: AtomicU64,
@@ -104,7 +106,7 @@ struct Buffers {
 
 impl Stdio {
     pub(crate) fn new(
-        host: Arc<dyn RunHost>,
+        (host, veiled): (Arc<dyn RunHost>, Veiled),
         fuel: FuelGauge,
         limit_bytes: u64,
         capture: bool,
@@ -112,6 +114,7 @@ impl Stdio {
         let streams = [Mutex::default(), Mutex::default()];
         Self(Arc::new(Shared {
             host,
+            veiled,
             fuel,
             limit_bytes,
             written_bytes: AtomicU64::new(0),
@@ -172,7 +175,7 @@ impl Stdio {
         }
         let level = if stream == Stream::Stderr { Level::Warn } else { Level::Info };
         let _waiting = self.0.fuel.waiting();
-        Ok(self.0.host.write(stream, level, Bytes::from(pending)).await?)
+        Ok(self.0.host.write(stream, level, self.0.veiled.bytes(pending)).await?)
     }
 
     fn raise(&self) -> Result<(), Ended> {

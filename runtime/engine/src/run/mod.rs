@@ -26,6 +26,7 @@ use crate::journal::{Journal, journaled};
 use crate::keep::{self, Destination};
 use crate::start;
 use crate::state::{Invocation, RunState};
+use crate::veil::Veiled;
 
 /// What a run needs besides its job.
 pub(crate) struct Surroundings {
@@ -196,7 +197,11 @@ impl Run {
         start: Start,
     ) -> Result<Self, Ended> {
         let Begin { engine, invocation, capture } = begin;
-        let stdio = Stdio::new(host.clone(), fuel.clone(), job.limits.output_bytes, capture);
+        let egress = around.egress.clone();
+        let veil = egress.as_ref().and_then(|egress| egress.veil(&job.namespace, &job.executor));
+        let veiled = Veiled::new(veil);
+        let voice = (host.clone(), veiled.clone());
+        let stdio = Stdio::new(voice, fuel.clone(), job.limits.output_bytes, capture);
         let limit_bytes = job.limits.workspace_bytes;
         let clock = VirtualClock::new(job.start.base_time);
         let workspaces = around.workspaces.clone();
@@ -214,7 +219,7 @@ impl Run {
             invocation,
             around.blobs.clone(),
         )
-        .sending(around.egress.clone())
+        .sending(egress, veiled)
         .repeating(journal);
         let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
         Ok(Self { store, job, fuel, stdio })
@@ -256,6 +261,7 @@ impl Run {
             return ended.into_outcome().into();
         }
         let state = self.store.data_mut();
+        let outcome = state.veiled.outcome(outcome);
         let outcome = match keep_artifacts(state, repeatable).await {
             Ok(()) if !repeatable || is_of_this_side(&outcome) => outcome,
             Ok(()) => match state.journal.finish() {

@@ -28,6 +28,8 @@ pub struct WorkerView {
     pub id: WorkerId,
     /// How many tasks it runs at most, where it is this process's.
     pub slots: Option<usize>,
+    /// How many of them nobody computes in: tasks that wait hold none.
+    pub free_slots: Option<usize>,
     /// What it runs.
     pub running: Vec<RunningTask>,
 }
@@ -80,7 +82,8 @@ impl Service {
             .workers()
             .into_iter()
             .map(|(id, slots)| {
-                (id.clone(), WorkerView { id, slots: Some(slots), running: Vec::new() })
+                let (slots, free_slots) = (Some(slots.count()), Some(slots.free()));
+                (id.clone(), WorkerView { id, slots, free_slots, running: Vec::new() })
             })
             .collect();
         for held in self.store().leases().await? {
@@ -93,7 +96,12 @@ impl Service {
             let id = held.lease.worker;
             workers
                 .entry(id.clone())
-                .or_insert_with(|| WorkerView { id, slots: None, running: Vec::new() })
+                .or_insert_with(|| WorkerView {
+                    id,
+                    slots: None,
+                    free_slots: None,
+                    running: Vec::new(),
+                })
                 .running
                 .push(RunningTask { task_id: held.task, lease_until: held.lease.until });
         }

@@ -28,10 +28,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use run::{Run, Stop};
+pub(crate) use slots::Slots;
 pub use warm::WarmLimits;
 
 use crate::service::{Service, ServiceError};
-use slots::Slots;
 use warm::Warm;
 
 /// How a worker works.
@@ -82,7 +82,7 @@ impl Scheduler {
         worker.recover().await?;
         worker.service.refresh_grants().await?;
         worker.service.refresh_paused().await?;
-        worker.service.0.runs.set_worker(&worker.config.worker, Some(worker.config.slots.max(1)));
+        worker.service.0.runs.set_worker(&worker.config.worker, Some(Arc::clone(&worker.slots)));
         let done = tokio::spawn(work(worker, shutdown));
         Ok(Self { done })
     }

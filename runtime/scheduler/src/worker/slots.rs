@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, oneshot};
 
 /// All slots of a worker.
-pub(super) struct Slots {
+pub(crate) struct Slots {
+    count: usize,
     free: AtomicUsize,
     /// Who waits for a slot to go on in, oldest first. At most as many as instances may stay warm.
     returning: Mutex<VecDeque<oneshot::Sender<Permit>>>,
@@ -18,11 +19,16 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new(count: usize, freed: Arc<Notify>) -> Arc<Self> {
-        Arc::new(Self { free: AtomicUsize::new(count), returning: Mutex::default(), freed })
+        Arc::new(Self { count, free: AtomicUsize::new(count), returning: Mutex::default(), freed })
+    }
+
+    /// Returns how many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
     }
 
     /// Returns how many are free.
-    pub(super) fn free(&self) -> usize {
+    pub(crate) fn free(&self) -> usize {
         self.free.load(Ordering::Acquire)
     }
 

@@ -1,6 +1,6 @@
 //! Actions that try to reach the network.
 //!
-//! `http_get {url}` through `wasi:http/outgoing-handler` · `resolve {host}` and `connect {address}` through
+//! `http_get {url}` through `wasi:http/outgoing-handler`, `http_get_often {url, times}` one after the other · `resolve {host}` and `connect {address}` through
 //! WASI's sockets.
 
 use crate::bindings::Failure;
@@ -23,6 +23,15 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
             Ok(response) => json!({"ok": response}),
             Err(error) => json!({"err": error}),
         },
+        "http_get_often" => {
+            let url = arguments.text("url")?;
+            for _ in 0..arguments.number("times")? {
+                if let Err(error) = get(url)? {
+                    return Ok(Some(json!({"err": error})));
+                }
+            }
+            json!("ok")
+        }
         "resolve" => {
             let network = instance_network::instance_network();
             match ip_name_lookup::resolve_addresses(&network, arguments.text("host")?) {
