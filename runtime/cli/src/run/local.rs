@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::host::Terminal;
 use super::plugin::Plugin;
-use super::{RunArgs, changes, functions};
+use super::{RunArgs, changes, functions, requests};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
 use crate::{output, workspace};
@@ -40,6 +40,8 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
     let plugin = Plugin::for_file(args.file())?;
     data.create()?;
     let compiled = data.path().join("compiled");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = ManuallyDrop::new(runtime.map_err(anyhow::Error::from)?);
     // The process ends with the program; nothing is gained by taking these apart before.
     let engine = ManuallyDrop::new(
         Engine::new(EngineOptions {
@@ -51,13 +53,11 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
-            egress: None,
+            egress: requests::egress(&args.allow_http, runtime.handle()),
             allowed: Arc::default(),
         })
         .map_err(anyhow::Error::from)?,
     );
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = ManuallyDrop::new(runtime.map_err(anyhow::Error::from)?);
     engine.collect_older_than(LEFTOVERS);
     let digest = plugin.digest(&compiled)?;
     let profile = match engine.known(digest) {

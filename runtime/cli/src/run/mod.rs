@@ -5,6 +5,7 @@ mod functions;
 mod host;
 mod local;
 mod plugin;
+mod requests;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use errand_core::EndpointPattern;
 
 use crate::cli::GlobalArgs;
 use crate::data_dir::DataDir;
@@ -31,6 +33,7 @@ Examples:
   errand run --workspace . report.py
   errand run --workspace . --diff fix.py           shows what it would change
   errand run --workspace . --apply fix.py          changes it
+  errand run --allow-http api.example.com ask.py   lets it send requests there
   echo data | errand run filter.js
   errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
@@ -58,9 +61,10 @@ pub(crate) struct RunArgs {
     /// Bytes of all files in the workspace [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) workspace_bytes: Option<u64>,
-    /// Allow requests to this host; repeatable; not in this version
+    /// Allow requests to this host: NAME, *.NAME or SCHEME://HOST[:PORT]; https where no scheme is
+    /// written; repeatable
     #[arg(long, value_name = "HOST")]
-    pub(crate) allow_http: Vec<String>,
+    pub(crate) allow_http: Vec<EndpointPattern>,
 }
 
 /// Runs the file, and ends the process with the program's exit code.
@@ -96,13 +100,8 @@ impl RunArgs {
         &self.program[1..]
     }
 
-    /// Refuses what this version does not do yet.
+    /// Refuses flags that don't go together.
     fn check(&self) -> Result<()> {
-        if !self.allow_http.is_empty() {
-            return Err(CommandError::unsupported(
-                "`--allow-http`: programs have no network in this version",
-            ));
-        }
         if (self.apply || self.diff) && self.directory().is_none() {
             let flag = if self.apply { "--apply" } else { "--diff" };
             return Err(CommandError::usage(format_args!("`{flag}` needs a directory to work on"))
@@ -144,11 +143,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_is_unsupported() {
-        let error =
-            parse("errand run --allow-http x.example a.py").check().expect_err("it comes later");
-        assert_eq!(error.exit(), Exit::Usage);
-        assert!(error.message().starts_with("unsupported: "));
+    fn a_host_is_https_where_nothing_else_is_said() {
+        let args = parse("errand run --allow-http x.example --allow-http http://localhost:80 a.py");
+        let written = args.allow_http.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(written, ["https://x.example", "http://localhost"]);
+        assert!(Cli::try_parse_from(["errand", "run", "--allow-http", "x/y", "a.py"]).is_err());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use errand_core::{Grants, SecretName, Variable};
+use errand_egress::SecretSource;
 use errand_scheduler::{Grantee, WarmLimits, check_grants};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -87,7 +88,7 @@ struct ConfigFile {
     #[serde(default)]
     grants: BTreeMap<GranteeKey, Spanned<Grants>>,
     #[serde(default)]
-    secrets: BTreeMap<SecretName, SecretSource>,
+    secrets: BTreeMap<SecretName, SecretFrom>,
     quotas: Option<Spanned<toml::Value>>,
 }
 
@@ -107,15 +108,25 @@ impl TryFrom<String> for GranteeKey {
 }
 
 /// Where a secret comes from: exactly one of these.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(crate) enum SecretSource {
+enum SecretFrom {
     /// A variable of the server's environment.
     Environment(String),
     /// A file.
     File(PathBuf),
     /// What a command prints.
     Command(Vec<String>),
+}
+
+impl From<SecretFrom> for SecretSource {
+    fn from(from: SecretFrom) -> Self {
+        match from {
+            SecretFrom::Environment(name) => Self::Environment(name),
+            SecretFrom::File(path) => Self::File(path),
+            SecretFrom::Command(words) => Self::Command(words),
+        }
+    }
 }
 
 /// A number of slots that makes sense.
@@ -222,7 +233,7 @@ impl Settings {
                 .into_iter()
                 .map(|(key, grants)| (key.0, grants.into_inner()))
                 .collect(),
-            secrets: file.secrets,
+            secrets: file.secrets.into_iter().map(|(name, from)| (name, from.into())).collect(),
             log: match (args.log, file.log) {
                 (Some(log), _) | (None, Some(LogFilter(log))) => log,
                 (None, None) => "info".to_owned(),

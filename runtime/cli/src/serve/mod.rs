@@ -63,7 +63,7 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     let tls = listen::tls(settings)?;
     let listener = listen::bind(settings).await?;
     settings.data.create()?;
-    let parts = Parts::open(settings)?;
+    let parts = Parts::open(settings, Handle::current())?;
     let stopping = Stopping::default();
     let scheduler = Scheduler::start(
         parts.service.clone(),

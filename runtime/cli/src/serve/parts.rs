@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use errand_core::Egress;
+use errand_egress::{Client, EgressOptions, Secrets};
 use errand_engine::{Allocation, Engine, EngineOptions};
-use errand_scheduler::Service;
+use errand_scheduler::{GrantBook, Service};
 use errand_store::{OpenError, RESERVE_BYTES, SledOptions, SledStore};
+use tokio::runtime::Handle;
 
 use super::allowed;
 use super::config::Settings;
@@ -20,7 +23,18 @@ pub(super) struct Parts {
 
 impl Parts {
     /// Opens everything that lies in the data directory.
-    pub(super) fn open(settings: &Settings) -> Result<Self> {
+    pub(super) fn open(settings: &Settings, front: Handle) -> Result<Self> {
+        let grants = Arc::new(GrantBook::new(
+            settings.grants.clone(),
+            settings.secrets.keys().cloned().collect(),
+        ));
+        let egress: Arc<dyn Egress> = Arc::new(Client::new(EgressOptions {
+            granting: Arc::clone(&grants) as _,
+            secrets: Secrets::new(settings.secrets.clone()),
+            nameserver: settings.nameserver,
+            extra_roots_pem: Vec::new(),
+            runtime: front,
+        }));
         let allowed = allowed::open(&settings.allow_dirs, &settings.data)?;
         let store = Arc::new(open_store(&settings.data)?);
         let blobs = Arc::new(store.blobs().clone());
@@ -36,7 +50,7 @@ impl Parts {
             reserve_bytes: RESERVE_BYTES,
             compiler: std::env::current_exe().context("find this program")?,
             blobs: Some(blobs.clone()),
-            egress: None,
+            egress: Some(egress),
             allowed,
         })
         .context("serve")?;
@@ -47,6 +61,7 @@ impl Parts {
         }
         let parts =
             errand_scheduler::Parts::on_this_machine(store.clone(), blobs, Arc::new(engine));
+        let parts = errand_scheduler::Parts { grants, ..parts };
         let service = Service::new(parts, errand_scheduler::Settings::default());
         Ok(Self { store, service })
     }

@@ -170,7 +170,8 @@ async fn send(
     let fault = if began_before && !repeatable {
         Some(unknown(&method))
     } else if state.outgoing.egress.is_none() {
-        let message = "this server sends no requests".into();
+        let message =
+            "no requests are allowed here; `errand run --allow-http HOST` allows some".into();
         Some(HttpAnswer::Fault(HttpFault { code: "denied".into(), message }))
     } else {
         None
