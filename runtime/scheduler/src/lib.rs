@@ -18,9 +18,9 @@ pub use chance::{Random, SeededRandom, SystemRandom};
 pub use collector::{Collector, CollectorConfig};
 pub use service::{
     ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Collected, Fault,
-    Follow, Followed, ListRequest, NewToken, Parts, QueueView, Right, Rights, RunningTask, Service,
-    ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree, Uploaded, UploadedBlob,
-    WorkerView, WorkspaceRequest, schema_faults,
+    Follow, Followed, ListRequest, MountRequest, NewToken, Parts, QueueView, Right, Rights,
+    RunningTask, Service, ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree,
+    Uploaded, UploadedBlob, WorkerView, WorkspaceRequest, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig, WarmLimits};

@@ -75,6 +75,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         input: Arc::new(input),
         workspace: None,
         limits,
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         start: AttemptStart {
             seed: Seed(rand::random()),
