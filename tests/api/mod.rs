@@ -6,6 +6,7 @@ mod blobs;
 mod events;
 mod executors;
 mod left;
+mod mounts;
 mod openapi;
 mod operations;
 mod tasks;

@@ -9,6 +9,7 @@ mod backup;
 mod data_dir;
 mod doctor;
 mod following;
+mod packages;
 mod plugin_new;
 mod plugin_test;
 mod run_limits;

@@ -38,6 +38,11 @@ fn the_page_on_workspaces_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_packages_shows_what_happens() {
+    check("docs/packages.md");
+}
+
+#[test]
 fn the_page_on_plugins_shows_what_happens() {
     session::assert_that_templates_can_be_built();
     check("docs/plugins.md");

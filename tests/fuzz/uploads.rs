@@ -88,6 +88,7 @@ impl Uploads {
             input: Arc::default(),
             workspace: None,
             limits: LIMITS,
+            mounts: Vec::new(),
             artifacts: Vec::new(),
             start: AttemptStart {
                 seed: Seed([7; 32]),

@@ -40,7 +40,7 @@ except errand.Denied as error:
     let status = server.command(&["grant", "remove", "python", &peer.url()]).status();
     assert!(status.expect("the command runs").success());
     let again = server.agent().run("python", &program(&peer, "errand.http('GET', url)"));
-    assert_eq!(again["error"]["detail"]["detail"]["type"], "errand.Denied", "{again:#}");
+    assert_eq!(again["error"]["detail"]["type"], "errand.Denied", "{again:#}");
     assert_eq!(peer.seen().len(), 1);
 }
 

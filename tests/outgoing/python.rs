@@ -28,7 +28,7 @@ fn a_request_is_answered_and_on_the_log() {
          result = [r.status, r.headers['x-yours'], r.json()]",
     );
     let body = json!({
-        "method": "POST", "path": "/%C3%A9?a=b%20c", "mine": "h", "body": "{\"k\": 1}",
+        "method": "POST", "path": "/%C3%A9?a=b%20c", "mine": "h", "body": "{\"k\":1}",
     });
     assert_eq!(*result(&task), json!([201, "a, b", body]));
     let calls = calls(&server.agent(), id(&task));
@@ -36,7 +36,7 @@ fn a_request_is_answered_and_on_the_log() {
     let call = &calls[0];
     assert_eq!((&call["method"], &call["status"]), (&json!("POST"), &json!(201)));
     assert_eq!(call["host"], peer.url().trim_start_matches("http://"));
-    assert_eq!(call["request_bytes"], 8);
+    assert_eq!(call["request_bytes"], 7);
     assert!(call["response_bytes"].as_u64() > Some(50) && call["duration_ms"].is_u64(), "{call}");
     assert!(call.get("error").is_none(), "{call}");
     let key = peer.seen()[0].header("idempotency-key").map(str::len);

@@ -13,6 +13,7 @@ mod files;
 mod follow;
 mod input;
 mod output;
+mod packages;
 mod render;
 mod run;
 mod serve;

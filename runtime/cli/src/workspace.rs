@@ -110,10 +110,15 @@ impl WorkspaceArg {
                 pack(path, max_bytes)?
             }
         };
-        let route = Route::new("/v1/blobs").query_option("namespace", namespace);
-        let blob: Blob = client.post(route, Payload::File(archive))?.parse()?;
-        Ok(Some(WorkspaceSource::Tar { blob: blob.blake3 }))
+        Ok(Some(WorkspaceSource::Tar { blob: upload(client, namespace, archive)? }))
     }
+}
+
+/// Uploads an archive; returns its digest.
+pub(crate) fn upload(client: &Client, namespace: Option<&str>, archive: File) -> Result<String> {
+    let route = Route::new("/v1/blobs").query_option("namespace", namespace);
+    let blob: Blob = client.post(route, Payload::File(archive))?.parse()?;
+    Ok(blob.blake3)
 }
 
 /// Packs a directory into a file without a name.

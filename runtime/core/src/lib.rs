@@ -61,7 +61,7 @@ pub use store::{
     Idempotency, Lease, ListFilter, ListQuery, NewTask, Page, QueueDepth, Store, StoreError,
     Submitted,
 };
-pub use submission::{Notify, Submission, WorkspaceSource};
+pub use submission::{Mount, Notify, Submission, WorkspaceSource};
 pub use task::{Progress, Status, Task};
 pub use time::{Clock, UnixMillis};
 pub use transition::IllegalTransition;

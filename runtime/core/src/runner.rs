@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::{
     AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits, Namespace,
-    Placed, Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait, WorkspaceSource,
+    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits, Mount,
+    Namespace, Placed, Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait,
+    WorkspaceSource,
 };
 
 /// Admits uploads and runs tasks.
@@ -148,6 +149,8 @@ pub struct Job {
     pub input: Arc<Value>,
     /// The workspace, where it does not start empty.
     pub workspace: Option<Held>,
+    /// Directories that it can read besides, and never write.
+    pub mounts: Vec<Mount>,
     /// Its bounds.
     pub limits: Limits,
     /// Globs of files that are kept when it ends.

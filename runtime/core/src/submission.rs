@@ -23,6 +23,9 @@ pub struct Submission {
     /// What the workspace starts from.
     #[serde(default)]
     pub workspace: WorkspaceSource,
+    /// Directories that it can read besides, and never write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
     /// The caller's own marks, to filter by.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -96,6 +99,63 @@ pub enum WorkspaceSource {
     },
 }
 
+/// A directory that a task can read and never write: what an uploaded archive unpacks to.
+///
+/// It is no part of the workspace: not counted there, not in what the task changed, and not in a fork.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// Where the task sees it, such as `/packages`: as [`Mount::check_path`] has it.
+    pub path: String,
+    /// The digest of the tar archive.
+    pub blob: Digest,
+}
+
+impl Mount {
+    /// How many a task has at most.
+    pub const MOST: usize = 4;
+    /// Names in a path at most.
+    const MOST_NAMES: usize = 2;
+    /// Characters of a name in a path at most.
+    const MOST_NAME_CHARS: usize = 64;
+
+    /// Checks where something is to be mounted.
+    ///
+    /// # Errors
+    /// With the rule that the path breaks, which fits after its name.
+    pub fn check_path(path: &str) -> Result<(), String> {
+        let names: Vec<&str> = match path.strip_prefix('/') {
+            Some(names) => names.split('/').collect(),
+            None => Vec::new(),
+        };
+        let plain = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
+        let is_name = |name: &&str| {
+            (1..=Self::MOST_NAME_CHARS).contains(&name.len())
+                && !matches!(*name, "." | "..")
+                && name.chars().all(plain)
+        };
+        if names.is_empty() || names.len() > Self::MOST_NAMES || !names.iter().all(is_name) {
+            return Err(format!(
+                "must be an absolute path of one or two names, such as `/packages`, of letters, digits, \
+                 `.`, `_` and `-`, at most {} each",
+                Self::MOST_NAME_CHARS
+            ));
+        }
+        match names[0] {
+            "workspace" => Err("must not lie in the workspace, which is the task's own".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells whether two of them would lie at the same place, or one in the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let inside = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        inside(&self.path, &other.path) || inside(&other.path, &self.path)
+    }
+}
+
 /// A web hook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -104,4 +164,52 @@ pub struct Notify {
     pub url: String,
     /// Which kinds of event.
     pub events: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_lie_at_plain_absolute_paths_outside_the_workspace() {
+        for path in ["/packages", "/opt/data", "/a.b_c-d", "/workspaces"] {
+            assert_eq!(Mount::check_path(path), Ok(()), "{path}");
+        }
+        let long = format!("/{}", "x".repeat(65));
+        for path in [
+            "",
+            "/",
+            "packages",
+            "./a",
+            "/a/",
+            "//a",
+            "/a/b/c",
+            "/a/..",
+            "/..",
+            "/.",
+            "/a/./b",
+            "/a b",
+            "/a\0",
+            "/ä",
+            "/workspace",
+            "/workspace/x",
+            &long,
+        ] {
+            assert!(Mount::check_path(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn mounts_overlap_where_one_lies_in_the_other() {
+        let mount = |path: &str| Mount { path: path.into(), blob: Digest::of(b"") };
+        for (a, b, overlaps) in [
+            ("/a", "/a", true),
+            ("/a", "/a/b", true),
+            ("/a/b", "/a", true),
+            ("/a", "/ab", false),
+            ("/a/b", "/a/c", false),
+        ] {
+            assert_eq!(mount(a).overlaps(&mount(b)), overlaps, "{a} {b}");
+        }
+    }
 }

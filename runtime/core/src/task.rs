@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, Digest, ExecutorRef, Left, Limits, LogOffsets, Namespace, Retry, TaskError, TaskId,
-    UnixMillis, WaitingFor, WorkspaceSource,
+    ContextId, Digest, ExecutorRef, Left, Limits, LogOffsets, Mount, Namespace, Retry, TaskError,
+    TaskId, UnixMillis, WaitingFor, WorkspaceSource,
 };
 
 /// The state of a task: the fold over its events, input left out.
@@ -28,6 +28,9 @@ pub struct Task {
     /// What the workspace starts from.
     #[serde(default)]
     pub workspace: WorkspaceSource,
+    /// Directories that it can read besides, and never write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
     /// The caller's own marks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -42,6 +42,7 @@ impl Task {
             context_id: submission.context_id.clone(),
             limits: submission.limits,
             retry: submission.retry,
+            mounts: submission.mounts.clone(),
             artifacts: submission.artifacts.clone(),
             captured: None,
             left: None,

@@ -207,6 +207,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         context_id: whens.3.map(|text| ContextId::new(&text).expect("valid")),
         limits: Limits { fuel: bounds.0, ..Limits::default() },
         retry: Retry { max_attempts: bounds.1, backoff_factor: bounds.2, ..Retry::default() },
+        mounts: Vec::new(),
         artifacts: bounds.3.clone(),
         notify: bounds
             .3

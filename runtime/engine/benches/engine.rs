@@ -160,6 +160,7 @@ impl Ours {
             input: Arc::new(Value::Null),
             workspace: None,
             limits: Limits::default(),
+            mounts: Vec::new(),
             artifacts: Vec::new(),
             start: AttemptStart {
                 seed: Seed([7; 32]),

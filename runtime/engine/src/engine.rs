@@ -20,7 +20,7 @@ use crate::config::Allocation;
 use crate::epoch::Ticker;
 use crate::executors::{Executors, LoadError, Loaded};
 use crate::run::{self, Done, Local, Surroundings};
-use crate::start::Starts;
+use crate::start::{Mounts, Starts};
 use crate::typed;
 
 /// How an engine is set up.
@@ -59,6 +59,7 @@ pub struct Engine {
     admission: Admission,
     around: Surroundings,
     starts: Starts,
+    mounts: Mounts,
     /// One permit an instance: a pool that is used up would give errors instead of waiting.
     instances: Semaphore,
 }
@@ -100,6 +101,7 @@ impl Engine {
             }
             None => None,
         };
+        let mounts = Mounts::new(workspaces.clone(), blobs.clone());
         let starts = Starts::new(options.allowed, blobs, workspaces.clone(), bases, git);
         Ok(Self {
             executors,
@@ -112,6 +114,7 @@ impl Engine {
                 compatibility,
             },
             starts,
+            mounts,
             instances: Semaphore::new(instances),
         })
     }
@@ -151,8 +154,12 @@ impl Engine {
         let Ok(_instance) = self.instances.acquire().await else {
             return Outcome::Interrupted(errand_core::InterruptReason::Drain).into();
         };
-        match self.load(&job).await {
-            Ok(loaded) => run::run(&self.around, loaded, job, host, local).await,
+        let loaded = match self.load(&job).await {
+            Ok(loaded) => loaded,
+            Err(failure) => return Outcome::Failed(failure).into(),
+        };
+        match self.mounts.of(&job).await {
+            Ok(mounts) => run::run(&self.around, loaded, job, host, (local, mounts)).await,
             Err(failure) => Outcome::Failed(failure).into(),
         }
     }

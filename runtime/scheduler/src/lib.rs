@@ -20,9 +20,9 @@ pub use collector::{Collector, CollectorConfig};
 pub use grants::{GrantBook, Grantee};
 pub use service::{
     ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Collected, Fault,
-    Follow, Followed, GrantsView, ListRequest, NewToken, Parts, QueueView, Right, Rights,
-    RunningTask, Service, ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest, Tree,
-    Uploaded, UploadedBlob, WorkerView, WorkspaceRequest, check_grants, schema_faults,
+    Follow, Followed, GrantsView, ListRequest, MountRequest, NewToken, Parts, QueueView, Right,
+    Rights, RunningTask, Service, ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest,
+    Tree, Uploaded, UploadedBlob, WorkerView, WorkspaceRequest, check_grants, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig, WarmLimits};

@@ -37,6 +37,7 @@ fn new() -> NewTask {
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         notify: Vec::new(),
     };

@@ -258,6 +258,7 @@ fn new(stream: u64) -> NewTask {
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         notify: Vec::new(),
     };

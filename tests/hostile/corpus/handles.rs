@@ -30,7 +30,11 @@ pub(super) fn entries() -> Vec<Entry> {
             hold("http_fields"),
             bound("memory_limit", "http_fields_bytes", 32 << 10),
         ),
-        Entry::probe("holds_http_bodies", hold("http_bodies"), handles()),
+        Entry::probe(
+            "holds_http_bodies",
+            hold("http_bodies"),
+            bound("output_limit", "http_request_bytes", 32 << 20),
+        ),
     ]
 }
 

@@ -28,7 +28,11 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry::probe(
             "asks_a_host_of_the_cloud",
             json!({"do": "http_get", "url": "http://169.254.169.254/latest/meta-data"}),
-            Ends::Completed(json!({"err": "ErrorCode::HttpRequestDenied"})),
+            Ends::Completed(
+                json!({"err": "ErrorCode::InternalError(Some(\"denied: probe may not send \
+                GET to http://169.254.169.254: grant it with `errand grant add probe \
+                'http://169.254.169.254' --method GET`\"))"}),
+            ),
         ),
         Entry::program("reads_its_environment", &["env"], Ends::Completed(ended())),
     ]

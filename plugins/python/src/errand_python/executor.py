@@ -18,7 +18,7 @@ from json.encoder import encode_basestring as encode_text
 
 import errand
 
-from . import inputs, snapshot, streams, tracebacks
+from . import inputs, packages, snapshot, streams, tracebacks
 from .failures import Failed
 from .fresh import wake
 
@@ -70,13 +70,13 @@ def run(text: str) -> str:
 def _set_scene(program: inputs.Program) -> None:
     errand.input = program.everything
     sys.argv = program.argv
-    sys.path[:] = [program.directory]
     if program.stdin is not None:
         sys.stdin = sys.__stdin__ = streams.reader(program.stdin)
     try:
         os.chdir(inputs.WORKSPACE)
     except OSError:
         pass  # A host that gave no workspace; whatever needs one will say so.
+    sys.path[:] = packages.search_path(program.directory)
     namespace = _main.__dict__
     namespace.clear()
     namespace.update(__name__="__main__", __builtins__=builtins, __doc__=None, __package__=None,

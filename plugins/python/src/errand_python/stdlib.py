@@ -94,11 +94,13 @@ class Archive:
 
 
 archive = Archive()
+ROOT = sys.prefix
+"""Where the library lay at build, and where tracebacks say that it lies."""
 
 
 def install() -> None:
     """Keeps the library's source, and imports through it what the snapshot shall hold."""
-    archive.add_directory(sys.prefix)
+    archive.add_directory(ROOT)
     # First for the build, so that modules of the snapshot know where their source is.
     sys.meta_path.insert(0, archive)
     from . import web

@@ -53,9 +53,13 @@ class _Socket:
         self._origin = origin
         self._timeout_s = timeout_s
         self._written = bytearray()
+        self._answer: "_Answer | None" = None
 
     def sendall(self, data: Any) -> None:
         self._written += data
+        # At once, as a connection fails where the request is made, and not where its answer is read.
+        if self._answer is None and _is_whole(self._written):
+            self._answer = self._send()
 
     def settimeout(self, timeout: "float | None") -> None:
         self._timeout_s = timeout
@@ -70,7 +74,11 @@ class _Socket:
         self._written.clear()
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
-        """Sends what was written, and returns the answer to read."""
+        """Returns the answer to read."""
+        answer, self._answer = self._answer or self._send(), None
+        return io.BufferedReader(answer)
+
+    def _send(self) -> "_Answer":
         request = bytes(self._written)
         self._written.clear()
         head, _, body = request.partition(b"\r\n\r\n")
@@ -82,21 +90,16 @@ class _Socket:
             body = _unchunked(body)
             fields = [(name, value) for name, value in fields if name.lower() != "content-length"]
         url = target if "://" in target else self._origin + target
-        return io.BufferedReader(_Answer(method, url, fields, body, self._timeout_s))
+        return _Answer(method, url, fields, body, self._timeout_s)
 
 
 class _Answer(io.RawIOBase):
-    """A response as HTTP writes it. The request is sent when the first of it is read."""
+    """A response as HTTP writes it, read from the host as it is wanted."""
 
-    def __init__(self, *request):
-        self._request = request
-        self._exchange = None
-        self._head = b""
-
-    def _send(self) -> None:
+    def __init__(self, method, url, fields, body, timeout_s):
         from errand import _http
 
-        method, url, fields, body, timeout_s = self._request
+        self._exchange = None
         kept = [
             (name.lower(), value.encode("latin-1"))
             for name, value in fields
@@ -120,8 +123,6 @@ class _Answer(io.RawIOBase):
         return True
 
     def readinto(self, buffer) -> int:
-        if self._exchange is None:
-            self._send()
         data = self._head[: len(buffer)]
         if data:
             self._head = self._head[len(data) :]
@@ -134,6 +135,18 @@ class _Answer(io.RawIOBase):
         if self._exchange is not None and not self.closed:
             self._exchange.close()
         super().close()
+
+
+def _is_whole(request: bytearray) -> bool:
+    """Says whether a request is written to its end."""
+    head, found, body = request.partition(b"\r\n\r\n")
+    if not found:
+        return False
+    fields = [line.partition(b":") for line in head.lower().split(b"\r\n")[1:]]
+    given = {bytes(name): bytes(value.strip()) for name, _, value in fields}
+    if given.get(b"transfer-encoding") == b"chunked":
+        return body.endswith(b"0\r\n\r\n") and (len(body) == 5 or body.endswith(b"\r\n0\r\n\r\n"))
+    return len(body) >= int(given.get(b"content-length") or 0)
 
 
 def _as_os_error(error: Exception) -> Exception:

@@ -61,6 +61,7 @@ pub(crate) fn run(args: &ForkArgs, globals: &GlobalArgs) -> Result<Exit> {
     }
     request.namespace.get_or_insert(&forked.namespace);
     request.workspace = Some(WorkspaceSource::Task { id: forked.id.clone() });
+    args.options.bring_packages(&client, &mut request)?;
     submit::hand_over(&mut client, &request, &args.options)
 }
 

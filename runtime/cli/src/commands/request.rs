@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::client::Client;
 use crate::errors::Result;
 use crate::input::InputSource;
+use crate::packages::{self, PackageArgs};
+use crate::run::plugin::PYTHON;
 use crate::units;
-use crate::workspace::WorkspaceSource;
+use crate::workspace::{WorkspaceSource, upload};
 
 /// The options of both.
 #[derive(Args)]
@@ -21,6 +24,8 @@ pub(super) struct RequestArgs {
     /// The function to call, where the executor has several
     #[arg(long, value_name = "NAME")]
     pub(super) function: Option<String>,
+    #[command(flatten)]
+    packages: PackageArgs,
     /// Keep files that match; repeatable
     #[arg(long = "artifact", value_name = "GLOB")]
     artifacts: Vec<String>,
@@ -73,6 +78,8 @@ pub(super) struct Request<'a> {
     input: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) workspace: Option<WorkspaceSource>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mounts: Vec<Mount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) namespace: Option<&'a str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -87,6 +94,19 @@ pub(super) struct Request<'a> {
     retry: RequestRetry,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     artifacts: &'a [String],
+}
+
+/// A directory that the task can read.
+#[derive(Serialize)]
+struct Mount {
+    path: &'static str,
+    blob: String,
+}
+
+/// As much of an input as says what its program needs.
+#[derive(Deserialize)]
+struct Program {
+    code: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +135,7 @@ impl RequestArgs {
             function: self.function.as_deref(),
             input,
             workspace: None,
+            mounts: Vec::new(),
             namespace: self.namespace.as_deref(),
             labels: self.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             priority: self.priority,
@@ -129,6 +150,20 @@ impl RequestArgs {
             retry: RequestRetry { max_attempts: self.max_attempts },
             artifacts: &self.artifacts,
         }
+    }
+
+    /// Finds the packages that the program needs, and brings them to the server.
+    pub(super) fn bring_packages(&self, client: &Client, request: &mut Request<'_>) -> Result<()> {
+        let name = request.executor.split('@').next().unwrap_or_default();
+        let program: Option<Program> = match name {
+            PYTHON => serde_json::from_str(request.input.get()).ok(),
+            _ => None,
+        };
+        let code = program.and_then(|program| program.code);
+        let Some(packages) = self.packages.find(code.as_deref())? else { return Ok(()) };
+        let blob = upload(client, request.namespace, packages.pack()?)?;
+        request.mounts.push(Mount { path: packages::PATH, blob });
+        Ok(())
     }
 
     /// Reads the input that was given, if one was.

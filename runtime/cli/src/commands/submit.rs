@@ -18,6 +18,8 @@ use crate::workspace::WorkspaceArg;
 ///
 /// The task is durable when the id is printed; it goes on whatever happens to this command. With --wait,
 /// the id goes to standard error, progress is shown there, and the output is printed at the end.
+///
+/// Code for the executor `python` can say which packages it needs, in a `# /// script` block (PEP 723).
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -26,6 +28,7 @@ Examples:
   generate | errand submit calc --function add --input - --label run=nightly
   errand submit manifest-lint --workspace deploy/ --wait
   errand submit manifest-lint --workspace git:.@main
+  errand submit python --with rich --input @job.json
   errand submit python --input @job.json --memory 512MiB --timeout 10m --artifact 'out/**'")]
 pub(crate) struct SubmitArgs {
     /// The executor: `name`, or `name@digest`
@@ -58,6 +61,7 @@ pub(crate) fn run(args: SubmitArgs, globals: &GlobalArgs) -> Result<Exit> {
     let options = &args.options;
     request.workspace =
         args.workspace.bring(&client, request.namespace, options.workspace_bytes)?;
+    options.bring_packages(&client, &mut request)?;
     hand_over(&mut client, &request, options)
 }
 

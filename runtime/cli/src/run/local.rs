@@ -19,7 +19,7 @@ use super::plugin::Plugin;
 use super::{RunArgs, changes, functions, requests};
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Result};
-use crate::{output, workspace};
+use crate::{output, packages, workspace};
 
 /// A limit was met.
 const LIMIT_MET: i32 = 124;
@@ -76,6 +76,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
         input: Arc::new(input),
         workspace: None,
         limits,
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         start: AttemptStart {
             seed: Seed(rand::random()),
@@ -163,6 +164,13 @@ fn start(args: &RunArgs, plugin: &Plugin, profile: &ExecutorProfile) -> Result<S
     };
     let mut local = Local { inherit_stdin: true, ends_process: true, ..Local::default() };
     local.keep_changes = args.diff || args.apply;
+    if super::plugin::is_python(args.file()) {
+        let source = crate::files::read_bytes(args.file())?;
+        let source = String::from_utf8_lossy(&source);
+        if let Some(packages) = args.packages.find(Some(&source))? {
+            local.mounts.push((packages::PATH.to_owned(), Arc::new(packages.open()?)));
+        }
+    }
     if !plugin.is_program {
         let (file, seed) = program(args, directory.as_ref())?;
         local.directory = directory.map(Arc::new);

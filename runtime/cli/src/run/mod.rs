@@ -4,7 +4,7 @@ mod changes;
 mod functions;
 mod host;
 mod local;
-mod plugin;
+pub(crate) mod plugin;
 mod requests;
 
 use std::ffi::OsString;
@@ -18,12 +18,14 @@ use errand_core::EndpointPattern;
 use crate::cli::GlobalArgs;
 use crate::data_dir::DataDir;
 use crate::errors::{CommandError, Exit, Result};
+use crate::packages::PackageArgs;
 use crate::units;
 
 /// Runs a file now, in a sandbox, and follows it; needs no server
 ///
 /// The program sees its arguments, its standard input and a workspace with nothing in it but itself or a
-/// copy of a directory, and nothing else of this machine. Its standard output is this command's, and so is its exit code; 124 means that a limit was
+/// copy of a directory, and nothing else of this machine. A Python program can say which packages it needs, in
+/// a `# /// script` block (PEP 723) or by --with. Its standard output is this command's, and so is its exit code; 124 means that a limit was
 /// met, 125 that something went wrong on Errand's side.
 #[derive(Args)]
 #[command(after_help = "\
@@ -34,6 +36,7 @@ Examples:
   errand run --workspace . --diff fix.py           shows what it would change
   errand run --workspace . --apply fix.py          changes it
   errand run --allow-http api.example.com ask.py   lets it send requests there
+  errand run --with rich --with 'humanize>=4' table.py
   echo data | errand run filter.js
   errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
@@ -61,6 +64,8 @@ pub(crate) struct RunArgs {
     /// Bytes of all files in the workspace [default: 1GiB]
     #[arg(long, value_name = "SIZE", value_parser = units::parse_size)]
     pub(crate) workspace_bytes: Option<u64>,
+    #[command(flatten)]
+    pub(crate) packages: PackageArgs,
     /// Allow requests to this host: NAME, *.NAME or SCHEME://HOST[:PORT]; https where no scheme is
     /// written; repeatable
     #[arg(long, value_name = "HOST")]
@@ -102,6 +107,9 @@ impl RunArgs {
 
     /// Refuses flags that don't go together.
     fn check(&self) -> Result<()> {
+        if self.packages.is_given() && !plugin::is_python(self.file()) {
+            return Err(CommandError::usage("`--with` is for Python programs (.py)"));
+        }
         if (self.apply || self.diff) && self.directory().is_none() {
             let flag = if self.apply { "--apply" } else { "--diff" };
             return Err(CommandError::usage(format_args!("`{flag}` needs a directory to work on"))
@@ -148,6 +156,13 @@ mod tests {
         let written = args.allow_http.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(written, ["https://x.example", "http://localhost"]);
         assert!(Cli::try_parse_from(["errand", "run", "--allow-http", "x/y", "a.py"]).is_err());
+    }
+
+    #[test]
+    fn packages_are_those_of_a_python_program() {
+        let error = parse("errand run --with rich a.wasm").check().expect_err("it is none");
+        assert_eq!(error.message(), "`--with` is for Python programs (.py)");
+        assert!(parse("errand run --with rich --with x>=1 a.py").check().is_ok());
     }
 
     #[test]

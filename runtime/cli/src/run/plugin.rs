@@ -20,6 +20,14 @@ use crate::errors::{CommandError, Result};
 /// The directories of executors, beside those that ship with the binary.
 const PLUGINS_VARIABLE: &str = "ERRAND_PLUGINS";
 
+/// What runs a `.py` file.
+pub(crate) const PYTHON: &str = "python";
+
+/// Tells whether a file is a Python program, by its ending.
+pub(super) fn is_python(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending == "py")
+}
+
 /// A wasm to run a file with.
 #[derive(Debug)]
 pub(super) struct Plugin {
@@ -33,7 +41,7 @@ impl Plugin {
     /// Finds what runs a file, by the file's ending.
     pub(super) fn for_file(file: &Path) -> Result<Self> {
         let name = match file.extension().and_then(|ending| ending.to_str()) {
-            Some("py") => "python",
+            Some("py") => PYTHON,
             Some("js") => "javascript",
             Some("wasm") => {
                 let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

@@ -229,6 +229,7 @@ fn describing_store(
         input: Arc::new(Value::Null),
         workspace: None,
         limits,
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         start: AttemptStart {
             seed: Seed([0; 32]),
@@ -245,7 +246,7 @@ fn describing_store(
     let fuel = FuelGauge::new(limits.fuel, host.clone(), &job.resume);
     let stdio =
         Stdio::new((host.clone(), Veiled::default()), fuel.clone(), limits.output_bytes, false);
-    let start = Start { name: String::new(), made: None, seeds: Vec::new() };
+    let start = Start { name: String::new(), made: None, seeds: Vec::new(), mounts: Vec::new() };
     let clock = VirtualClock::new(job.start.base_time);
     let files = Files::new(None, start, 0, clock, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));

@@ -24,7 +24,7 @@ use crate::host::filesystem::{Files, SeedFile, Start, TakenAway};
 use crate::host::stdio::{Input, Stdio};
 use crate::journal::{Journal, journaled};
 use crate::keep::{self, Destination};
-use crate::start;
+use crate::start::{self, Mounted};
 use crate::state::{Invocation, RunState};
 use crate::veil::Veiled;
 
@@ -48,6 +48,8 @@ pub struct Local {
     pub keep_changes: bool,
     /// Files that the workspace starts with besides.
     pub files: Vec<SeedFile>,
+    /// Directories that the guest can read besides, and never write, by the paths that it sees them at.
+    pub mounts: Vec<(String, Arc<std::fs::File>)>,
     /// Whether the guest reads this process's standard input.
     pub inherit_stdin: bool,
     /// Whether the process ends right after: the instance is left to its end then, since taking it
@@ -83,7 +85,7 @@ pub(crate) async fn run(
     loaded: Loaded,
     job: Job,
     host: Arc<dyn RunHost>,
-    local: Local,
+    (local, mut mounts): (Local, Vec<Mounted>),
 ) -> Done {
     let _ticking = around.ticker.ticking();
     let job = Arc::new(job);
@@ -98,8 +100,9 @@ pub(crate) async fn run(
         None => start::staged(&job),
         Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
     };
+    mounts.extend(local.mounts.into_iter().map(|(path, at)| Mounted::local(path, at)));
     let start = match made {
-        Ok(made) => Start { name, made, seeds: local.files },
+        Ok(made) => Start { name, made, seeds: local.files, mounts },
         Err(failure) => return Outcome::Failed(failure).into(),
     };
     let engine = loaded.engine().clone();

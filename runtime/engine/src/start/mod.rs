@@ -6,6 +6,7 @@
 
 mod left;
 mod maker;
+mod mounts;
 mod pipe;
 mod repository;
 mod source;
@@ -31,6 +32,7 @@ use crate::keep::Destination;
 pub(crate) use left::leave;
 pub(crate) use maker::Made;
 use maker::{Maker, Wanted};
+pub(crate) use mounts::{Mounted, Mounts};
 pub(crate) use repository::Registered;
 
 /// Directories that are looked through at a time for submissions: each holds a thread and the disk.

@@ -94,6 +94,7 @@ impl Service {
         check_labels(&request, found);
         check_globs(&request.artifacts, found);
         let workspace = self.check_workspace(caller, &namespace, &request, starts, found).await?;
+        let mounts = self.check_mounts(&namespace, &request, starts, found).await?;
         if request.delay_ms > MAX_DELAY_MS {
             found.fault("/delay_ms", format!("must be at most {MAX_DELAY_MS}"));
         }
@@ -123,6 +124,7 @@ impl Service {
                 context_id,
                 limits: request.limits,
                 retry: request.retry,
+                mounts,
                 artifacts: request.artifacts,
                 notify: request.notify,
             },

@@ -27,6 +27,9 @@ pub struct TaskRequest {
     /// What the workspace starts from.
     #[serde(default)]
     pub workspace: WorkspaceRequest,
+    /// Directories that it can read besides, and never write.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mounts: Vec<MountRequest>,
     /// The tenant; left out: the caller's own.
     #[serde(default)]
     pub namespace: Option<String>,
@@ -96,6 +99,15 @@ impl Default for WorkspaceRequest {
     }
 }
 
+/// A directory to mount, as callers write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "they are the fields of errand_core::Mount")]
+pub struct MountRequest {
+    pub path: String,
+    pub blob: String,
+}
+
 /// Many requests at once.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,6 +124,7 @@ impl TaskRequest {
             function: None,
             input,
             workspace: WorkspaceRequest::default(),
+            mounts: Vec::new(),
             namespace: None,
             labels: BTreeMap::new(),
             priority: 0,
@@ -210,11 +223,12 @@ fn refusal(mut faults: Vec<Fault>, error: &serde_json::Error) -> ServiceError {
     ServiceError::Invalid { faults }
 }
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "executor",
     "function",
     "input",
     "workspace",
+    "mounts",
     "namespace",
     "labels",
     "priority",
@@ -247,7 +261,9 @@ fn find_faults(value: &Value, prefix: &str, faults: &mut Vec<Fault>) {
     checked.each("artifacts", "must be a list of texts", |glob| glob.is_string());
     checked.is::<Vec<Notify>>("notify", "must be a list of {url, events}");
     checked.is::<WorkspaceRequest>("workspace", "must be an object such as {\"from\": \"empty\"}");
-
+    if let Some(mounts) = fields.get("mounts") {
+        find_faults_of_mounts(mounts, &format!("{prefix}/mounts"), faults);
+    }
     if let Some(limits) = fields.get("limits") {
         let prefix = &format!("{prefix}/limits");
         if let Some(fields) = object(limits, prefix, faults) {
@@ -268,6 +284,25 @@ fn find_faults(value: &Value, prefix: &str, faults: &mut Vec<Fault>) {
             checked.is::<u64>("backoff_ms", "must be a whole number from 0 on");
             checked.is::<f64>("backoff_factor", "must be a number");
             checked.is::<u64>("backoff_max_ms", "must be a whole number from 0 on");
+        }
+    }
+}
+
+fn find_faults_of_mounts(mounts: &Value, prefix: &str, faults: &mut Vec<Fault>) {
+    let Some(mounts) = mounts.as_array() else {
+        faults.push(Fault::new(prefix, "must be a list of {path, blob}"));
+        return;
+    };
+    for (index, mount) in mounts.iter().enumerate().take(Fault::MOST) {
+        let prefix = &format!("{prefix}/{index}");
+        let Some(fields) = object(mount, prefix, faults) else { continue };
+        unknown(fields, &["path", "blob"], prefix, faults);
+        for name in ["path", "blob"] {
+            match fields.get(name) {
+                Some(Value::String(_)) => {}
+                Some(_) => faults.push(Fault::new(format!("{prefix}/{name}"), "must be a text")),
+                None => faults.push(Fault::new(format!("{prefix}/{name}"), "is missing")),
+            }
         }
     }
 }

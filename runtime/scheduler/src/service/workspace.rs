@@ -84,7 +84,7 @@ impl Service {
     }
 
     /// Says what a task starts from for ever, or what is seen to be wrong with it.
-    async fn look_at(
+    pub(super) async fn look_at(
         &self,
         source: &WorkspaceSource,
         limits: &Limits,

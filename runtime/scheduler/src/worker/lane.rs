@@ -166,6 +166,7 @@ fn job(
         input,
         workspace: None,
         limits: task.limits,
+        mounts: task.mounts.clone(),
         artifacts: task.artifacts.clone(),
         start,
         parent_id: task.parent_id,

@@ -24,6 +24,10 @@ pub(crate) struct TaskRequestBody {
     /// What the workspace starts from.
     #[schema(required = false)]
     workspace: WorkspaceBody,
+    /// Directories that the task can read besides, and never write. They are no part of the workspace:
+    /// not counted there, not in what the task changed, and not in a fork.
+    #[schema(required = false, max_items = 4)]
+    mounts: Vec<MountBody>,
     /// The tenant; left out: the token's own.
     #[schema(required = false, pattern = "^[a-z0-9][a-z0-9._-]{0,63}$")]
     namespace: Option<String>,
@@ -89,6 +93,20 @@ pub(crate) struct WorkspaceBody {
     /// With `git`: the directories and files of it that are wanted; all without it.
     #[schema(required = false)]
     paths: Option<Vec<String>>,
+}
+
+/// A directory to mount.
+#[derive(ToSchema)]
+#[schema(as = Mount)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes errand_scheduler::MountRequest")]
+pub(crate) struct MountBody {
+    /// Where the task sees it: absolute, one or two names, outside `/workspace`.
+    #[schema(example = "/packages", pattern = r"^/[A-Za-z0-9._-]{1,64}(/[A-Za-z0-9._-]{1,64})?$")]
+    path: String,
+    /// The BLAKE3 digest of an uploaded archive, a tar or a tar.gz, in hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    blob: String,
 }
 
 /// Where a workspace comes from.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use errand_core::{
-    ContextId, ErrorCode, ExecutorRef, Left, Namespace, Progress, Status, Task, TaskError, TaskId,
-    WaitingFor, WorkspaceSource,
+    ContextId, ErrorCode, ExecutorRef, Left, Mount, Namespace, Progress, Status, Task, TaskError,
+    TaskId, WaitingFor, WorkspaceSource,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::request::MountBody;
 use super::workspace::{CountsView, SourceView};
 use crate::hosts::Base;
 use crate::time::Rfc3339;
@@ -69,6 +70,10 @@ pub(crate) struct TaskView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     workspace: Option<SourceView<'a>>,
+    /// What it can read besides, where there is something.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<MountBody>, required = false)]
+    mounts: &'a [Mount],
     /// How many files and links it changed in its workspace, where it has ended and that is known; left
     /// out of a task that started with nothing and left nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +201,7 @@ impl<'a> TaskView<'a> {
             created_at: Rfc3339(task.created_at),
             started_at: task.started_at.map(Rfc3339),
             finished_at: task.finished_at.map(Rfc3339),
+            mounts: &task.mounts,
             workspace: (!is_empty).then_some(SourceView(&task.workspace)),
             changes: left.map(|left| left.counts.into()),
             links: Links {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use errand_scheduler::TaskRequest;
+use errand_scheduler::{MountRequest, TaskRequest};
 use serde_json::{Value, json};
 
 use super::harness::{Server, server, working_server};
@@ -198,7 +198,9 @@ async fn what_is_answered_fits_what_is_described() {
     check("Problem", &server.get("/nowhere").await.json());
 
     // The service reads requests: what it knows is what is described.
-    let request = serde_json::to_value(TaskRequest::new("prog", json!({}))).unwrap();
+    let mount = MountRequest { path: "/data".into(), blob: "0".repeat(64) };
+    let request = TaskRequest { mounts: vec![mount], ..TaskRequest::new("prog", json!({})) };
+    let request = serde_json::to_value(request).unwrap();
     check("TaskRequest", &request);
     let described = &api["components"]["schemas"]["TaskRequest"]["properties"];
     let names = |value: &Value| -> BTreeSet<String> {

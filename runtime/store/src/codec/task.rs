@@ -181,6 +181,7 @@ impl Live {
             limits: _,
             retry: _,
             artifacts: _,
+            mounts: _,
             created_at: _,
             output: _,
             error: _,

@@ -190,6 +190,7 @@ mod tests {
             context_id: None,
             limits: Limits::default(),
             retry: Retry::default(),
+            mounts: Vec::new(),
             artifacts: Vec::new(),
             notify: Vec::new(),
         };

@@ -33,6 +33,7 @@ impl PreparedTask {
         let key = idempotency.as_ref().map(|idempotency| idempotency.key.clone());
         let (sealed, mut needs) = seal_submission(id, submitted, key, blobs)?;
         needs.extend(task.origin().blobs());
+        needs.extend(task.mounts.iter().map(|mount| mount.blob));
         Ok(Self { task, input, sealed, idempotency, blobs: needs })
     }
 }

@@ -130,16 +130,18 @@ async fn what_a_task_left_stays_with_it_and_with_its_forks(store: &dyn Store) {
 
 async fn blobs_that_tasks_start_from_are_told_from_others(store: &dyn Store) {
     let [used, unused] = [b"used".as_slice(), b"unused"].map(Digest::of);
+    let mounted = Digest::of(b"mounted");
     let workspace = WorkspaceSource::Tar { blob: used };
-    let task = ended(store, Submission { workspace, ..submission() }, 5_000).await;
+    let mounts = vec![Mount { path: "/data".into(), blob: mounted }];
+    let task = ended(store, Submission { workspace, mounts, ..submission() }, 5_000).await;
     let uploaded = |expected, value| {
         store.put_doc(DocKind::Blob, format!("default/{unused}"), expected, value)
     };
     uploaded(None, Some(json!({}))).await.unwrap();
-    let found = store.without_task(vec![used, unused]).await.unwrap();
+    let found = store.without_task(vec![used, mounted, unused]).await.unwrap();
     assert_eq!(found, [unused], "that somebody uploaded it is no task's need");
     store.delete(task.id, task.version).await.unwrap();
-    assert_eq!(store.without_task(vec![used]).await.unwrap(), [used]);
+    assert_eq!(store.without_task(vec![used, mounted]).await.unwrap(), [used, mounted]);
     // Its bytes were never there, which the check of all that is stored would find.
     uploaded(Some(1), None).await.unwrap();
 }

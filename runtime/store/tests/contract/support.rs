@@ -44,6 +44,7 @@ pub(crate) fn submission() -> Submission {
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),
+        mounts: Vec::new(),
         artifacts: Vec::new(),
         notify: Vec::new(),
     }

@@ -94,6 +94,9 @@ impl HostDescriptor for View<'_> {
         let changes = how.intersects(OpenFlags::CREATE | OpenFlags::TRUNCATE);
         // What may be created or truncated is opened for writing, whether the guest asks for that or not.
         let writes = changes || flags.contains(DescriptorFlags::WRITE);
+        if writes {
+            self.check_writable(&dir)?;
+        }
         // Alone, `EXCLUSIVE` says nothing.
         let only_new = how.contains(OpenFlags::CREATE | OpenFlags::EXCLUSIVE);
         if writes && !only_new && !how.contains(OpenFlags::DIRECTORY) {
@@ -113,6 +116,9 @@ impl HostDescriptor for View<'_> {
             self.inner().open_at(again(&dir), follow, path.clone(), how, flags).await?
         };
         self.files.held.insert(fd.rep(), held);
+        if self.is_mounted(&dir) {
+            self.files.mounted.insert(fd.rep());
+        }
         self.check_not_shared(&fd)?;
         if matches!(self.table.get(&fd)?, Descriptor::File(_)) {
             let open = self.count_open(&fd, self.look_at_opened(&fd, &dir, &path)?);
@@ -133,6 +139,7 @@ impl HostDescriptor for View<'_> {
         let open = self.files.open.remove(&fd.rep()).map(|open| open.file());
         self.files.held.remove(&fd.rep());
         self.files.roots.remove(&fd.rep());
+        self.files.mounted.remove(&fd.rep());
         HostDescriptor::drop(&mut self.inner(), fd)?;
         if let Some(file) = open {
             self.files.faces.closed(file, self.files.quota.is_open(file));
@@ -187,12 +194,14 @@ impl HostDescriptor for View<'_> {
     }
 
     async fn create_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
+        self.check_writable(&dir)?;
         let (at, named) = (again(&dir), path.clone());
         self.make_entry(async |inner| inner.create_directory_at(at, named).await).await?;
         self.entry_made(&dir, &path)
     }
 
     async fn symlink_at(&mut self, dir: Fd, target: String, path: String) -> FsResult<()> {
+        self.check_writable(&dir)?;
         let (at, named) = (again(&dir), path.clone());
         self.files.has_links = true;
         self.make_entry(async |inner| inner.symlink_at(at, target, named).await).await?;
@@ -207,6 +216,7 @@ impl HostDescriptor for View<'_> {
         new_dir: Fd,
         new_path: String,
     ) -> FsResult<()> {
+        self.check_both_writable(&dir, &new_dir)?;
         // A change by one name must be seen by the other.
         self.own(&dir, &path, follows(follow), true).await?;
         let (at, named) = (again(&new_dir), new_path.clone());
@@ -218,6 +228,7 @@ impl HostDescriptor for View<'_> {
 
     async fn unlink_file_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
         self.charge()?;
+        self.check_writable(&dir)?;
         let named = self.look_at(&dir, &path, false);
         self.inner().unlink_file_at(again(&dir), path.clone()).await?;
         if let Ok(named) = named {
@@ -229,6 +240,7 @@ impl HostDescriptor for View<'_> {
 
     async fn remove_directory_at(&mut self, dir: Fd, path: String) -> FsResult<()> {
         self.charge()?;
+        self.check_writable(&dir)?;
         let named = self.look_at(&dir, &path, false);
         self.inner().remove_directory_at(again(&dir), path.clone()).await?;
         self.files.directories_changed();
@@ -247,6 +259,7 @@ impl HostDescriptor for View<'_> {
         new_path: String,
     ) -> FsResult<()> {
         self.charge()?;
+        self.check_both_writable(&dir, &new_dir)?;
         let mut replaced = self.look_at(&new_dir, &new_path, false);
         if replaced.as_ref().is_ok_and(|replaced| replaced.shared) {
             // The host would take two files of one content for two names of a file, and do nothing.
@@ -336,6 +349,7 @@ impl HostDescriptor for View<'_> {
         written: NewTimestamp,
     ) -> FsResult<()> {
         self.charge()?;
+        self.check_writable(&fd)?;
         let file = self.look(&fd)?.file;
         self.set_face(file, read, written)
     }
@@ -349,6 +363,7 @@ impl HostDescriptor for View<'_> {
         written: NewTimestamp,
     ) -> FsResult<()> {
         self.charge()?;
+        self.check_writable(&dir)?;
         let file = self.look_at(&dir, &path, follows(follow))?.file;
         self.set_face(file, read, written)
     }

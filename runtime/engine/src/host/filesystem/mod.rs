@@ -1,4 +1,5 @@
-//! `wasi:filesystem`: the workspace, and nothing else, with every change counted.
+//! `wasi:filesystem`: the workspace with every change counted, what is mounted besides, which nothing
+//! changes, and nothing else.
 //!
 //! Paths are resolved by wasmtime-wasi under a capability handle; this adds the account: what grows a
 //! file or makes an entry is counted before it happens, and ends the run at the bound.
@@ -29,7 +30,7 @@ use wasmtime_wasi::p2::{FsError, FsResult};
 use crate::clock::VirtualClock;
 use crate::ended::Ended;
 use crate::fuel::FuelGauge;
-use crate::start::{Made, Registered, StopsWhenDropped};
+use crate::start::{Made, Mounted, Registered, StopsWhenDropped};
 use crate::state::RunState;
 
 use faces::Faces;
@@ -58,6 +59,8 @@ pub(crate) struct Start {
     pub(crate) made: Option<Made>,
     /// Files to write besides.
     pub(crate) seeds: Vec<SeedFile>,
+    /// What can be read besides.
+    pub(crate) mounts: Vec<Mounted>,
 }
 
 /// A workspace whose guest has ended.
@@ -85,6 +88,10 @@ pub(crate) struct Files {
     has_links: bool,
     /// Descriptors of the workspace itself, by their numbers.
     roots: HashSet<u32>,
+    /// What can be read besides.
+    mounts: Vec<Mounted>,
+    /// Descriptors of what is mounted and of what lies in it, by their numbers.
+    mounted: HashSet<u32>,
     /// What the repository that it is of knows of it.
     _registered: Option<Registered>,
     quota: Quota,
@@ -107,7 +114,7 @@ impl Files {
         clock: VirtualClock,
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
-        let Start { name, made, seeds } = start;
+        let Start { name, made, seeds, mounts } = start;
         let (mut shares, mut registered) = (false, None);
         let (mut began, mut snapshot) = (Began::Copied(Manifest::default()), None);
         let (workspace, quota) = match made {
@@ -145,6 +152,8 @@ impl Files {
             renamed: false,
             has_links,
             roots: HashSet::new(),
+            mounts,
+            mounted: HashSet::new(),
             _registered: registered,
             quota,
             faces: Faces::new(clock, fuel.clone()),
@@ -251,13 +260,36 @@ impl View<'_> {
         self.files.fuel.charge_bytes(PATH_FUEL).map_err(trap)
     }
 
+    /// Tells whether a descriptor is of something that is mounted, or lies in it.
+    fn is_mounted(&self, fd: &Resource<Descriptor>) -> bool {
+        // Most runs have none.
+        !self.files.mounted.is_empty() && self.files.mounted.contains(&fd.rep())
+    }
+
+    /// Refuses a change of what is mounted.
+    fn check_writable(&self, fd: &Resource<Descriptor>) -> FsResult<()> {
+        if self.is_mounted(fd) { Err(types::ErrorCode::ReadOnly.into()) } else { Ok(()) }
+    }
+
+    /// Refuses to bring something from one place to another where either is mounted.
+    fn check_both_writable(
+        &self,
+        from: &Resource<Descriptor>,
+        to: &Resource<Descriptor>,
+    ) -> FsResult<()> {
+        if self.is_mounted(from) != self.is_mounted(to) {
+            return Err(types::ErrorCode::CrossDevice.into());
+        }
+        self.check_writable(to)
+    }
+
     /// Looks at what a path names.
-    fn look_at(&self, dir: &Resource<Descriptor>, path: &str, follow: bool) -> FsResult<Look> {
-        let Descriptor::Dir(dir) = self.table.get(dir)? else {
+    fn look_at(&self, at: &Resource<Descriptor>, path: &str, follow: bool) -> FsResult<Look> {
+        let Descriptor::Dir(dir) = self.table.get(at)? else {
             return Err(types::ErrorCode::NotDirectory.into());
         };
         let look = Look::at(&dir.dir, path, follow)?;
-        if !look.shared {
+        if !look.shared || self.is_mounted(at) {
             return Ok(look);
         }
         Ok(locate(&dir.dir, path, follow)?.alone(look)?)
@@ -270,7 +302,7 @@ impl View<'_> {
             Descriptor::File(file) => &file.file,
         };
         let look = Look::of(file)?;
-        if !look.shared {
+        if !look.shared || self.is_mounted(fd) {
             return Ok(look);
         }
         // As it was when it was opened, which costs less than to find out again.
@@ -426,6 +458,18 @@ impl preopens::Host for View<'_> {
             self.files.held.insert(fd.rep(), held);
             self.files.roots.insert(fd.rep());
             preopened.push((fd, name.to_owned()));
+        }
+        for at in 0..self.files.mounts.len() {
+            let held = self.files.handles.take()?;
+            let Mounted { path, directory, .. } = &self.files.mounts[at];
+            let path = path.clone();
+            let handle = directory.try_clone().map_err(|error| Ended::Host(error.to_string()))?;
+            // Refused before it comes that far; this is the second fence.
+            let dir = Dir::new(handle, FsPerms::ReadOnly, OpenMode::READ, true);
+            let fd = self.table.push(Descriptor::Dir(dir))?;
+            self.files.held.insert(fd.rep(), held);
+            self.files.mounted.insert(fd.rep());
+            preopened.push((fd, path));
         }
         Ok(preopened)
     }
