@@ -1,17 +1,21 @@
 //! A server on the other side: what tasks send their requests to. It counts, and answers as a test says.
 
-use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 /// A running server.
 pub(crate) struct Peer {
-    address: SocketAddr,
+    url: String,
     shared: Arc<Shared>,
     /// Ends with it.
     _runtime: Runtime,
@@ -98,6 +102,32 @@ impl Reply {
 impl Peer {
     /// Starts one that answers as `answer` says.
     pub(crate) fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
+        Self::listen(None, answer)
+    }
+
+    /// Starts one that speaks TLS as `localhost`. Its certificate is written to a file, for those who are to
+    /// trust it.
+    pub(crate) fn start_tls(
+        certificate: &Path,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]);
+        let own = own.expect("a certificate can be made");
+        std::fs::write(certificate, own.cert.pem()).expect("it can be written");
+        let key = PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("there are versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![own.cert.der().clone()], key)
+            .expect("the key is the certificate's");
+        Self::listen(Some(TlsAcceptor::from(Arc::new(config))), answer)
+    }
+
+    fn listen(
+        tls: Option<TlsAcceptor>,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -106,6 +136,10 @@ impl Peer {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"));
         let listener = listener.expect("a port is free");
         let address = listener.local_addr().expect("it has an address");
+        let url = match &tls {
+            None => format!("http://{address}"),
+            Some(_) => format!("https://localhost:{}", address.port()),
+        };
         let shared = Arc::new(Shared {
             seen: Mutex::default(),
             came: Condvar::new(),
@@ -115,14 +149,18 @@ impl Peer {
         let serving = Arc::clone(&shared);
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let shared = Arc::clone(&serving);
+                let (shared, tls) = (Arc::clone(&serving), tls.clone());
                 tokio::spawn(async move {
+                    stream.set_nodelay(true)?;
                     // Who goes away has gone away.
-                    let _ = serve(stream, &shared).await;
+                    match tls {
+                        None => serve(stream, &shared).await,
+                        Some(tls) => serve(tls.accept(stream).await?, &shared).await,
+                    }
                 });
             }
         });
-        Self { address, shared, _runtime: runtime }
+        Self { url, shared, _runtime: runtime }
     }
 
     /// Starts one that answers everything with this text.
@@ -130,9 +168,9 @@ impl Peer {
         Self::start(move |_| Reply::new(200, text))
     }
 
-    /// Returns `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`, or `https://localhost:PORT`.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// Lets held answers go, now and from now on.
@@ -161,8 +199,10 @@ impl Peer {
     }
 }
 
-async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    shared: &Shared,
+) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -196,6 +236,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             bytes.extend_from_slice(&reply.body);
         }
         stream.write_all(&bytes).await?;
+        stream.flush().await?;
         match reply.after {
             After::Next => {}
             After::Close => return Ok(()),

@@ -4,6 +4,7 @@ mod answers;
 mod grants;
 mod once;
 mod python;
+mod secrets;
 mod waiting;
 
 use serde_json::{Value, json};

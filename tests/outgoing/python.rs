@@ -132,7 +132,7 @@ result = [
     );
     assert_eq!(
         *result(&task),
-        json!(["Error", "Error", "TimedOut", "TimeoutError", "Denied", "Invalid"])
+        json!(["Error", "Error", "TimedOut", "URLError", "Denied", "Invalid"])
     );
     let calls = calls(&server.agent(), id(&task));
     let codes: Vec<&str> =
