@@ -53,6 +53,19 @@ async fn a_kept_connection_that_was_closed_is_made_anew_and_a_sent_request_never
     assert_eq!(requests.load(Ordering::SeqCst), 3);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn requests_can_be_made_from_where_there_is_no_network_and_no_clock() {
+    let server = echoing().await;
+    let url = format!("http://{server}");
+    let client = Setup::granting(json!([{"url": url}])).client();
+    let other = std::thread::spawn(move || {
+        let bare = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        bare.block_on(async { text(get(&client, &url).await).await })
+    });
+    let answer = tokio::task::spawn_blocking(move || other.join().unwrap()).await.unwrap();
+    assert!(answer.starts_with("0\r\n"), "{answer}");
+}
+
 fn versioned(request: Request<Bytes>) -> Response<Bytes> {
     let is_http2 = request.version() == Version::HTTP_2;
     Response::new(Bytes::from(format!("{} {}", if is_http2 { 2 } else { 1 }, request.uri().path())))

@@ -155,7 +155,13 @@ pub(super) async fn names(answers: &[&[&str]]) -> (SocketAddr, Arc<AtomicUsize>)
     (address, asked)
 }
 
-fn reply(question: &[u8], addresses: &[IpAddr], is_v6: bool, is_missing: bool) -> Vec<u8> {
+/// Makes an answer of a question.
+pub(super) fn reply(
+    question: &[u8],
+    addresses: &[IpAddr],
+    is_v6: bool,
+    is_missing: bool,
+) -> Vec<u8> {
     let addresses: Vec<_> = addresses.iter().filter(|one| one.is_ipv6() == is_v6).collect();
     let mut reply = question.to_vec();
     reply[2..4].copy_from_slice(&[0x81, if is_missing { 0x83 } else { 0x80 }]);
