@@ -10,6 +10,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("errand-core", &[]),
     ("errand-store", &["errand-core"]),
     ("errand-workspace", &["errand-core"]),
+    ("errand-egress", &["errand-core"]),
     ("errand-scheduler", &["errand-core"]),
     ("errand-engine", &["errand-core", "errand-workspace"]),
     ("errand-server", &["errand-core", "errand-scheduler"]),
@@ -19,6 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "errand-core",
             "errand-store",
             "errand-workspace",
+            "errand-egress",
             "errand-engine",
             "errand-scheduler",
             "errand-server",
@@ -26,12 +28,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Families of heavy dependencies, and the one crate that may name them.
+/// Families of heavy dependencies, and the one crate that may name them. `hyper` has two: `server` takes
+/// requests with it, `egress` sends them.
 const OWNERS: &[(&str, &[&str])] = &[
     ("errand-engine", &["wasmtime", "wasmtime-wasi", "wasmtime-wasi-http", "wit-component"]),
     ("errand-store", &["sled", "rusqlite", "tokio-postgres", "object_store"]),
     ("errand-workspace", &["cap-std", "cap-fs-ext", "cap-primitives", "ignore"]),
-    ("errand-server", &["axum", "rmcp", "hyper", "tower"]),
+    ("errand-egress", &["reqwest", "rustls-native-certs", "hickory-resolver"]),
+    ("errand-server", &["axum", "rmcp", "tower"]),
 ];
 
 #[test]
@@ -60,6 +64,16 @@ fn each_family_of_heavy_dependencies_has_one_owner() {
         for (owner, family) in OWNERS {
             let named: Vec<_> = family.iter().filter(|heavy| imported.contains(**heavy)).collect();
             assert!(named.is_empty() || name == *owner, "{name} names {named:?} of {owner}");
+        }
+    }
+}
+
+#[test]
+fn http_is_spoken_by_the_server_and_the_egress_alone() {
+    for (name, imported) in normal_dependencies(&metadata()) {
+        let may = ["errand-server", "errand-egress"].contains(&name.as_str());
+        for heavy in ["hyper", "hyper-util", "tokio-rustls"] {
+            assert!(may || !imported.contains(heavy), "{name} names {heavy}");
         }
     }
 }

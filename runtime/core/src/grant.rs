@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -380,9 +380,16 @@ impl FromStr for EndpointPattern {
         let host = host.strip_suffix('.').unwrap_or(&host);
         let host = match host.strip_prefix("*.") {
             _ if host == "*" => HostPattern::Any,
+            _ if !host.contains(':')
+                && ends_in_a_number(host)
+                && host.parse::<Ipv4Addr>().is_err() =>
+            {
+                return Err(invalid("an IPv4 address is written as in `127.0.0.1`"));
+            }
             Some(name) if is_name(name) => HostPattern::Below(name.to_owned()),
             None if host.contains(':') => match host.parse::<IpAddr>() {
-                Ok(address) => HostPattern::Exact(address.to_string()),
+                // As requests are asked for: an IPv4 address written as an IPv6 one is that.
+                Ok(address) => HostPattern::Exact(address.to_canonical().to_string()),
                 Err(_) => return Err(invalid("the host is no name and no address")),
             },
             None if is_name(host) => HostPattern::Exact(host.to_owned()),
@@ -399,6 +406,15 @@ fn is_name(host: &str) -> bool {
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
     };
     host.len() <= 253 && host.split('.').all(label)
+}
+
+/// Tells whether a URL's host would be read as an IPv4 address, however that is written.
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let hexadecimal = last.strip_prefix("0x");
+    (!last.is_empty() && digits(last))
+        || hexadecimal.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 impl fmt::Display for EndpointPattern {
@@ -459,6 +475,7 @@ mod tests {
         assert!(!covers("https://*.example.com", "https://badexample.com"));
         assert!(covers("http://*:*", "http://[::1]:9"));
         assert!(covers("http://[0:0::1]:9", "http://[::1]:9"));
+        assert!(covers("http://[::ffff:127.0.0.1]", "http://127.0.0.1"));
     }
 
     #[test]
@@ -477,6 +494,13 @@ mod tests {
             "https://a b",
             "https://*.*",
             "https://a?x",
+            "http://2130706433",
+            "http://127.1",
+            "http://0x7f.1",
+            "http://0x7F000001",
+            "http://a.1",
+            "http://256.0.0.1",
+            "http://*.0.0.1",
         ] {
             let error = text.parse::<EndpointPattern>().unwrap_err().to_string();
             assert!(error.contains("https://api.example.com"), "{error}");

@@ -344,6 +344,12 @@ impl Opened {
         if head.headers.len() > MAX_HEADERS {
             return Err(failure::too_many_headers());
         }
+        // The connection's own bound is met when its buffer is full, which may be later.
+        let bytes: usize =
+            head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if bytes > MAX_HEAD_BYTES {
+            return Err(failure::too_long_head());
+        }
         let has_body = *method != Method::HEAD
             && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let decoder =

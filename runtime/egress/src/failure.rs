@@ -26,10 +26,7 @@ pub(crate) fn of_request(
     let inner = cause::<hyper::Error>(error);
     if inner.is_some_and(hyper::Error::is_parse_too_large) {
         // Too many, or too long: hyper does not tell which.
-        return OutgoingError::Limit {
-            name: "response_header_bytes",
-            value: u64::try_from(MAX_HEAD_BYTES).unwrap_or(u64::MAX),
-        };
+        return too_long_head();
     }
     let text = inner.map_or_else(|| error.to_string(), ToString::to_string);
     if error.is_connect() {
@@ -44,7 +41,15 @@ pub(crate) fn of_body(error: &hyper::Error) -> OutgoingError {
     OutgoingError::Broken(format!("the response broke off: {error}"))
 }
 
-/// The number of headers is a bound of its own over HTTP/2.
+/// Says that a head has more bytes than its bound.
+pub(crate) fn too_long_head() -> OutgoingError {
+    OutgoingError::Limit {
+        name: "response_header_bytes",
+        value: u64::try_from(MAX_HEAD_BYTES).unwrap_or(u64::MAX),
+    }
+}
+
+/// Says that a head has more headers than its bound. The number of headers is a bound of its own over HTTP/2.
 pub(crate) fn too_many_headers() -> OutgoingError {
     OutgoingError::Limit {
         name: "response_headers",

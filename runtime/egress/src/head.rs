@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use errand_core::{Endpoint, OutgoingError, OutgoingRequest, Scheme, SecretName};
+use errand_core::{Endpoint, EndpointPattern, OutgoingError, OutgoingRequest, Scheme, SecretName};
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderName, HeaderValue, RANGE, USER_AGENT};
 use http::{HeaderMap, Method, Uri};
 use memchr::memmem;
@@ -91,7 +91,7 @@ impl Head {
         match header.as_str() {
             "accept-encoding" => return Ok(()),
             "content-length" => {
-                let is_right = text.and_then(|text| text.parse().ok()) == Some(body_bytes);
+                let is_right = text == Some(body_bytes.to_string().as_str());
                 return if is_right { Ok(()) } else { Err(invalid("is not the body's length")) };
             }
             "host" => {
@@ -114,6 +114,13 @@ impl Head {
             self.headers.append(header, value);
             return Ok(());
         };
+        // A refusal's text names it, in a command for a shell.
+        if !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        {
+            return Err(invalid("is none that a secret can be sent in"));
+        }
         self.templates.push((header, template));
         Ok(())
     }
@@ -218,7 +225,9 @@ fn method(text: &str) -> Result<Method, OutgoingError> {
             Err(OutgoingError::Invalid(format!("method {text} is not for guests")))
         }
         // Methods are told apart by case; `get` would be another one than grants name.
-        Ok(method) if text.bytes().all(|byte| !byte.is_ascii_lowercase()) => Ok(method),
+        Ok(method) if text.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'-' | b'_')) => {
+            Ok(method)
+        }
         _ => Err(OutgoingError::Invalid(format!("{text:?} is no method; they are in capitals"))),
     }
 }
@@ -253,11 +262,14 @@ fn target(text: &str) -> Result<(Uri, Endpoint), OutgoingError> {
         host,
         port: url.port_or_known_default().unwrap_or(scheme.default_port()),
     };
-    let plain = match endpoint.address() {
+    // What no grant can name is not asked for: a refusal's text holds a command for a shell.
+    let can_be_granted =
+        !endpoint.host.contains('*') && endpoint.to_string().parse::<EndpointPattern>().is_ok();
+    let is_set = match endpoint.address() {
         Some(address) => url.set_ip_host(address).is_ok(),
-        None => !endpoint.host.is_empty() && url.set_host(Some(&endpoint.host)).is_ok(),
+        None => url.set_host(Some(&endpoint.host)).is_ok(),
     };
-    if !plain {
+    if !can_be_granted || !is_set {
         return Err(invalid("has no host that can be asked for".to_owned()));
     }
     url.set_fragment(None);
@@ -342,14 +354,14 @@ mod tests {
             "http://a:99999/?KEY",
             "http://[::1%25eth0]/?KEY",
             "http://a b/?KEY",
+            "http://*/?KEY",
+            "http://*.a/?KEY",
+            "http://a';reboot;'/?KEY",
+            "http://a`reboot`/?KEY",
         ] {
-            if let Err(error) = target(url) {
-                assert_eq!(error.code(), "invalid", "{url}");
-                assert!(!error.to_string().contains("KEY"), "{error}");
-            } else {
-                // A name that no server of names will know.
-                assert!(url.contains(".."), "{url}");
-            }
+            let error = target(url).map(|(uri, _)| uri).unwrap_err();
+            assert_eq!(error.code(), "invalid", "{url}");
+            assert!(!error.to_string().contains("KEY"), "{error}");
         }
     }
 }
