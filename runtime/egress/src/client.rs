@@ -39,6 +39,14 @@ use crate::secrets::{Covering, Secrets};
 use crate::tls::Tls;
 use crate::veil::{self, Cover};
 
+/// What a server may send ahead over HTTP/2: of one response, and of all on a connection together, so that
+/// a guest that is slow to read does not hold up the others.
+const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// How long an HTTP/2 connection with requests may be silent before it is asked whether it lives, and how
+/// long the answer may take.
+const SILENT: Duration = Duration::from_secs(20);
+const ALIVE: Duration = Duration::from_secs(10);
 /// Headers of a response at most.
 pub(crate) const MAX_HEADERS: usize = 128;
 /// Bytes of a response's head at most, and of what is read of a connection at once.
@@ -143,6 +151,10 @@ fn http(runtime: &Handle, connector: Connector) -> Http {
         .http1_max_headers(MAX_HEADERS)
         .http1_max_buf_size(MAX_HEAD_BYTES)
         .http2_max_header_list_size(u32::try_from(MAX_HEAD_BYTES).unwrap_or(u32::MAX))
+        .http2_initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .http2_initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keep_alive_interval(SILENT)
+        .http2_keep_alive_timeout(ALIVE)
         .build(connector)
 }
 

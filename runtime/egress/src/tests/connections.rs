@@ -32,10 +32,14 @@ async fn a_kept_connection_that_was_closed_is_made_anew_and_a_sent_request_never
         async move {
             read_head(&mut stream).await;
             counted.fetch_add(1, Ordering::SeqCst);
-            // The first answers and closes; the second answers, reads another request and closes.
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
             stream.write_all(answer).await.unwrap();
-            if number > 0 {
+            if number == 0 {
+                // Closed, and the client has noticed: it has closed its side too.
+                stream.shutdown().await.unwrap();
+                read_head(&mut stream).await;
+            } else {
+                // Closed when there is another request.
                 read_head(&mut stream).await;
                 counted.fetch_add(1, Ordering::SeqCst);
             }
