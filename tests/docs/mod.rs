@@ -28,6 +28,11 @@ fn the_page_on_durability_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_requests_shows_what_happens() {
+    check("docs/requests.md");
+}
+
+#[test]
 fn the_page_on_operating_shows_what_happens() {
     check("docs/operating.md");
 }

@@ -5,13 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use errand_core::{Endpoint, ExecutorRef, Grants, HttpGrant, Scheme, SecretName, Variable};
+use errand_core::{
+    Endpoint, ExecutorRef, Grants, HttpGrant, Namespace, Scheme, SecretName, Variable,
+};
 
 use crate::address::{self, Kind};
 use crate::connect::{Reach, is_localhost};
 
 /// Who asks for what.
 pub(crate) struct Asked<'a> {
+    pub(crate) namespace: &'a Namespace,
     pub(crate) executor: &'a ExecutorRef,
     pub(crate) method: &'a str,
     pub(crate) endpoint: &'a Endpoint,
@@ -99,10 +102,15 @@ impl Asked<'_> {
     }
 
     fn refusal(&self, what: &str, flags: &str) -> String {
-        let Self { executor, endpoint, .. } = self;
+        let Self { namespace, executor, endpoint, .. } = self;
         let name = &executor.name;
+        let elsewhere = match **namespace == Namespace::default() {
+            true => String::new(),
+            false => format!(" --namespace {namespace}"),
+        };
         format!(
-            "{name} may not {what}: grant it with `errand grant add {name} '{endpoint}'{flags}`"
+            "{name} may not {what}: grant it with `errand grant add {name} \
+             '{endpoint}'{flags}{elsewhere}`"
         )
     }
 }

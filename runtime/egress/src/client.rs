@@ -220,6 +220,7 @@ async fn exchange(
     let grants = shared.granting.granted(&request.namespace, &request.executor);
     let endpoint = head.endpoint.clone();
     let asked = Asked {
+        namespace: &request.namespace,
         executor: &request.executor,
         method: &request.method,
         endpoint: &endpoint,

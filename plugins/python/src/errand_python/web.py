@@ -1,4 +1,5 @@
-"""`http.client` over the host's HTTP, and with it `urllib.request` and what else is built on it.
+"""`http.client` over the host's HTTP, and with it `urllib.request` and what else is built on it; and
+`requests`, where a program brought it.
 
 A sandbox has no sockets. What `http.client` writes to its socket is taken apart here and sent by the
 host; what it reads is the answer, written as HTTP again. TLS is the host's too: `ssl` is not there, and
@@ -8,7 +9,10 @@ a `context` is not looked at.
 from __future__ import annotations
 
 import http.client
+import importlib.machinery
 import io
+import sys
+import types
 from typing import Any
 
 _HOP_BY_HOP = {
@@ -23,6 +27,7 @@ def install() -> None:
     http.client.HTTPSConnection = HTTPSConnection
     http.client._create_https_context = lambda version: None
     http.client.__all__.append("HTTPSConnection")
+    sys.meta_path.insert(0, _Patched())
 
 
 def _connect(connection: http.client.HTTPConnection) -> None:
@@ -171,3 +176,95 @@ def _unchunked(body: bytes) -> bytes:
         pieces.append(body[:length])
         body = body[length + 2 :]
     return b"".join(pieces)
+
+
+class _Patched:
+    """Finds `requests.adapters`, for programs that brought `requests`, and has it send by the host.
+
+    Everything above it (sessions, redirects, cookies, hooks) stays as it is.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        """Answers the import system."""
+        if name != "requests.adapters":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def exec_module(module):
+                load(module)
+                module.HTTPAdapter.send = _send_of_requests
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+def _send_of_requests(adapter, request, stream=False, timeout=None, verify=True, cert=None, proxies=None):
+    from errand import _http
+    from requests import exceptions
+    from urllib3 import HTTPHeaderDict, HTTPResponse
+
+    body = request.body
+    if hasattr(body, "read"):
+        body = body.read()
+    elif body is not None and not isinstance(body, (bytes, str)):
+        body = b"".join(body)
+    if isinstance(body, str):
+        body = body.encode()
+    fields = [
+        (name.lower(), value if isinstance(value, bytes) else value.encode("latin-1"))
+        for name, value in request.headers.items()
+        if name.lower() not in _HOP_BY_HOP
+    ]
+    waits = [wait for wait in (timeout if isinstance(timeout, tuple) else (timeout,)) if wait is not None]
+    try:
+        sent = _http._request(request.method, request.url, fields, body or None)
+        answer = _http.exchange(request.url, sent, body or None, max(waits, default=None))
+    except _http.TimedOut as error:
+        failure = exceptions.ReadTimeout(str(error), request=request)
+    except (_http.Error, ValueError) as error:
+        failure = exceptions.ConnectionError(str(error), request=request)
+    else:
+        failure = None
+    if failure is not None:
+        raise failure
+    message = http.client.HTTPMessage()
+    headers = HTTPHeaderDict()
+    for name, value in answer.fields:
+        headers.add(name, value)
+        message.add_header(name, value)
+    response = HTTPResponse(
+        body=_Body(answer),
+        headers=headers,
+        status=answer.status,
+        reason=http.client.responses.get(answer.status),
+        preload_content=False,
+        request_method=request.method,
+        # Where `requests` looks for cookies.
+        original_response=types.SimpleNamespace(msg=message, close=answer.close, isclosed=lambda: True),
+    )
+    response = adapter.build_response(request, response)
+    if not stream:
+        response.content  # Read now, as it does with a connection that goes back to its pool.
+    return response
+
+
+class _Body(io.RawIOBase):
+    """An answer's body as a file."""
+
+    def __init__(self, exchange):
+        self._exchange = exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self._exchange.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            self._exchange.close()
+        super().close()
