@@ -198,7 +198,8 @@ async fn a_long_wait_is_not_spent_in_memory() {
     let id = h.submit(json!({})).await;
     world.is_asked(id).await;
     h.clock.pass(5, 1).await;
-    h.clock.running(50, h.event(id, "waiting", 0)).await;
+    h.clock.pass(5_000, 1).await;
+    h.event(id, "waiting", 0).await;
     world.answer(id);
     h.completed(id).await;
     assert_eq!(world.times(id), 1);
@@ -214,7 +215,8 @@ async fn a_cancel_gives_the_call_up_in_memory_and_out_of_it() {
         world.is_asked(id).await;
         h.clock.pass(5, 1).await;
         if cold {
-            h.clock.running(50, h.event(id, "waiting", 0)).await;
+            h.clock.pass(5_000, 1).await;
+            h.event(id, "waiting", 0).await;
         }
         h.service.cancel(&h.caller, id, None).await.unwrap();
         assert_eq!(h.ended(id).await.status, Status::Cancelled);
@@ -230,7 +232,8 @@ async fn a_drain_waits_for_calls_out_of_memory() {
     let id = h.submit(json!({})).await;
     world.is_asked(id).await;
     h.clock.pass(5, 1).await;
-    h.clock.running(50, h.event(id, "waiting", 0)).await;
+    h.clock.pass(5_000, 1).await;
+    h.event(id, "waiting", 0).await;
     worker.shut_down();
     world.answer(id);
     worker.stop().await;
@@ -246,7 +249,8 @@ async fn a_call_whose_process_is_gone_is_the_next_runs_to_decide() {
     let id = h.submit(json!({})).await;
     world.is_asked(id).await;
     h.clock.pass(5, 1).await;
-    h.clock.running(50, h.event(id, "waiting", 0)).await;
+    h.clock.pass(5_000, 1).await;
+    h.event(id, "waiting", 0).await;
     h.clock.running(100, worker.stop()).await;
     world.is_given_up(id).await;
     assert_eq!(h.task(id).await.status, Status::Waiting);

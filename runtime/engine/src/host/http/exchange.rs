@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::request::Taken;
 use crate::journal;
 
 /// A body up to this size is kept in the journal's entry itself.
@@ -294,12 +295,14 @@ pub(super) struct Send {
     /// Its entry in the journal.
     pub(super) entry: JournalEntry,
     pub(super) until: UnixMillis,
+    /// What its body takes.
+    pub(super) taken: Taken,
 }
 
 impl Sending {
     /// Sends a request.
     pub(super) fn start(send: Send) -> Arc<Self> {
-        let Send { egress, bodies, host, request, told, entry, until } = send;
+        let Send { egress, bodies, host, request, told, entry, until, taken } = send;
         let arrived = Arc::<Arrived>::default();
         let arriving = Arc::clone(&arrived);
         let task = tokio::spawn(async move {
@@ -321,6 +324,7 @@ impl Sending {
             let entry = journal::answer(entry, &answer, answer.is_failed(), now);
             let entry = entry.expect("texts and numbers can be written as JSON");
             let _ = arriving.answered.set(Answered { events: vec![event], entry });
+            drop(taken);
             arriving.told.notify_waiters();
         });
         Arc::new(Self { until, arrived, task: task.abort_handle() })

@@ -13,7 +13,7 @@ use futures_util::future::select_all;
 use serde_json::{Value, json};
 
 use super::exchange::{Bodies, HttpAnswer, Send, Sending, Told, unknown};
-use super::request::{Gathered, Prepared, Room};
+use super::request::{Gathered, Prepared, Room, Taken};
 use super::response::Stored;
 use crate::ended::Ended;
 use crate::journal::{self, Begun, Call, journaled};
@@ -133,7 +133,7 @@ pub(super) async fn begin(state: &mut RunState, flight: Flight) -> Result<(), En
     let Some(State::Unsent(prepared, body)) = state.outgoing.flights.remove(&flight) else {
         return Ok(());
     };
-    let body = body.take();
+    let (body, taken) = body.take();
     let begun = journal::begin(state, HTTP, &prepared.arguments(&body))?;
     let ordinal = state.journal.calls();
     let answer = match begun {
@@ -142,7 +142,7 @@ pub(super) async fn begin(state: &mut RunState, flight: Flight) -> Result<(), En
             state.outgoing.receive(answer.bytes())?;
             Pending::Known { answer, at }
         }
-        Begun::Open(entry) => send(state, *prepared, body, entry).await?,
+        Begun::Open(entry) => send(state, *prepared, (body, taken), entry).await?,
     };
     state.outgoing.flights.insert(flight, State::Begun { ordinal, answer });
     Ok(())
@@ -152,7 +152,7 @@ pub(super) async fn begin(state: &mut RunState, flight: Flight) -> Result<(), En
 async fn send(
     state: &mut RunState,
     prepared: Prepared,
-    body: bytes::Bytes,
+    (body, taken): (bytes::Bytes, Taken),
     mut entry: JournalEntry,
 ) -> Result<Pending, Ended> {
     let now = state.host.now();
@@ -221,6 +221,7 @@ async fn send(
         told,
         entry,
         until,
+        taken,
     })))
 }
 

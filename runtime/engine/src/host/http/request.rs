@@ -21,7 +21,7 @@ use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 use crate::state::RunState;
 
-/// What all bodies of a run may take that are not sent yet.
+/// What all bodies of a run may take whose requests are not answered yet.
 const MAX_UNSENT_BYTES: usize = 32 << 20;
 /// What is taken of a body in one call.
 const CHUNK_BYTES: usize = 64 << 10;
@@ -72,9 +72,18 @@ struct Gathering {
     room: Room,
 }
 
-/// What bodies take that are not sent yet.
+/// What bodies take that are not answered yet.
 #[derive(Clone, Default)]
 pub(super) struct Room(Arc<Mutex<usize>>);
+
+/// A body's part of the room, while its request is on its way.
+pub(super) struct Taken(Room, usize);
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        *self.0.lock() -= self.1;
+    }
+}
 
 impl Room {
     fn lock(&self) -> MutexGuard<'_, usize> {
@@ -134,12 +143,12 @@ impl Gathered {
         Ok(())
     }
 
-    /// Takes the bytes out.
-    pub(super) fn take(&self) -> Bytes {
+    /// Takes the bytes out, and their part of the room.
+    pub(super) fn take(&self) -> (Bytes, Taken) {
         let mut gathering = self.lock();
         let bytes = gathering.bytes.split().freeze();
-        *gathering.room.lock() -= bytes.len();
-        bytes
+        let taken = Taken(gathering.room.clone(), bytes.len());
+        (bytes, taken)
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathering> {
@@ -268,8 +277,8 @@ pub(super) fn handle(handler: &mut LinkerInstance<'_, RunState>) -> wasmtime::Re
          (request, options): (Resource<OutgoingRequest>, Option<Resource<RequestOptions>>)| {
             Box::new(async move {
                 let state = store.data_mut();
-                let timeouts = match &options {
-                    Some(options) => timeouts(state.table.get(options)?),
+                let timeouts = match options {
+                    Some(options) => timeouts(&state.table.delete(options)?),
                     None => timeouts(&RequestOptions::default()),
                 };
                 let body = state.outgoing.unsent.remove(&request.rep());
@@ -345,5 +354,7 @@ fn prepare(
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), Bytes::copy_from_slice(value.as_bytes())));
     let url = format!("{scheme}://{host}{path}");
+    // What is told of it has no user in it, and no password.
+    let host = host.rsplit('@').next().unwrap_or_default().to_owned();
     Ok(Prepared { method, url, headers: headers.collect(), host, timeouts })
 }
