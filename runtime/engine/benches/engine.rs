@@ -166,6 +166,7 @@ impl Ours {
                 engine: String::new(),
                 said: LogOffsets::default(),
             },
+            checkpoint: None,
             journal: Vec::new(),
             resume: Progress::default(),
             parent_id: None,
