@@ -118,7 +118,9 @@ impl Ended {
         match self {
             // The scheduler stopped it and knows why; what is said here is not recorded.
             Self::Stopped => Outcome::Interrupted(InterruptReason::Lease),
-            Self::Saved => Self::Host("its state was saved where it can't be".into()).into_outcome(),
+            Self::Saved => {
+                Self::Host("its state was saved where it can't be".into()).into_outcome()
+            }
             Self::Nondeterminism(mismatch) => Outcome::Failed(Failure {
                 code: ErrorCode::Nondeterminism,
                 message: mismatch.to_string(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, Blobs, BoxFuture, Checkpoint, Digest, ErrorCode, ExecutorProfile, Failure, InputFault, Job,
-    Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task, Unreadable,
-    WorkspaceSource,
+    AdmissionError, Blobs, BoxFuture, Checkpoint, Digest, ErrorCode, ExecutorProfile, Failure,
+    InputFault, Job, Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task,
+    Unreadable, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};

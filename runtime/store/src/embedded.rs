@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Append, Artifact, BoxFuture, Checkpoint, Claim, Claimed, Claims, CollectedBlobs, Digest, Doc,
-    DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListQuery,
-    Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId, UnixMillis,
-    WorkerId,
+    Answer, Append, Artifact, BoxFuture, Checkpoint, Claim, Claimed, Claims, CollectedBlobs,
+    Digest, Doc, DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry,
+    ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId,
+    UnixMillis, WorkerId,
 };
 use serde_json::Value;
 

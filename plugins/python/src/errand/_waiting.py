@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import json
+import sys
 from typing import Any, NoReturn
 
 from wit_world.imports import checkpoint as host, signals, timers
@@ -46,13 +47,17 @@ def checkpoint(data: "bytes | bytearray | memoryview") -> NoReturn:
 
 def _flush_files() -> None:
     """Writes what is buffered, text before bytes: no file is closed where the interpreter just ends."""
+    # What the interpreter was built with is on no list of the collector's.
+    files = [sys.stdout, sys.stderr]
     for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
-        for file in [thing for thing in gc.get_objects() if type(thing) is kind]:
+        files += [thing for thing in gc.get_objects() if type(thing) is kind]
+        while files:
+            file = files.pop()
             try:
                 if not file.closed:
                     file.flush()
-            except ValueError:
-                pass  # It was detached: its buffer is on the list by itself.
+            except (AttributeError, ValueError):
+                pass  # It is no file, or was detached: then its buffer is on the list by itself.
 
 
 def restored() -> "bytes | None":

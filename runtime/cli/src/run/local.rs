@@ -242,7 +242,9 @@ fn conclude(outcome: Outcome, kind: Option<ExecutorKind>) -> Result<i32> {
         Outcome::Interrupted(_) => Ok(BROKEN_PIPE),
         Outcome::Failed(failure) => Ok(failed(&failure, kind)),
         // A local run goes on from its checkpoints by itself.
-        Outcome::Saved(_) => Err(CommandError::new(Exit::Internal, "the run ended at a checkpoint")),
+        Outcome::Saved(_) => {
+            Err(CommandError::new(Exit::Internal, "the run ended at a checkpoint"))
+        }
     }
 }
 

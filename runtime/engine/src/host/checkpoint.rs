@@ -113,3 +113,17 @@ impl RunState {
         Ok(Saved { start, checkpoint })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_prints_its_result_and_what_only_describes_itself_saves_nothing() {
+        for kind in [ExecutorKind::Native, ExecutorKind::Functions] {
+            assert!(matches!(Saving::of(kind), Saving::Open));
+        }
+        assert!(matches!(Saving::of(ExecutorKind::Command), Saving::Refused(_)));
+        assert!(matches!(Saving::DESCRIBING, Saving::Refused(_)));
+    }
+}

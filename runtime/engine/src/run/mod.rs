@@ -178,8 +178,7 @@ async fn once(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome().into(),
             };
-            let call =
-                async |store: &mut _| functions::call(all, function, arguments, store).await;
+            let call = async |store: &mut _| functions::call(all, function, arguments, store).await;
             run.drive(call, after).await
         }
         Loaded::Command(program) => {

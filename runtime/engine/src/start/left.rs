@@ -11,9 +11,7 @@ use errand_core::{
     Blobs, Change, ChangeCounts, Content, Digest, Left, LeftBy, Manifest, Node, Origin, Snapshot,
     SnapshotRef, Task, Unreadable, combined,
 };
-use errand_workspace::{
-    Bounds, MAX_PATH_BYTES, StartError, StopFlag, Workspace, write_diff,
-};
+use errand_workspace::{Bounds, MAX_PATH_BYTES, StartError, StopFlag, Workspace, write_diff};
 use tokio::runtime::Handle;
 
 use super::maker::{Made, key_of};
@@ -75,7 +73,8 @@ pub(crate) async fn leave(
         return Ok(Left { counts, snapshot: None });
     }
     let workspace = Arc::new(workspace);
-    let keeping = Keeping { blobs, workspace: &workspace, manifest: &manifest, start: &start, what };
+    let keeping =
+        Keeping { blobs, workspace: &workspace, manifest: &manifest, start: &start, what };
     let snapshot = keeping.keep(changes).await?;
     Ok(Left { counts, snapshot: Some(snapshot) })
 }

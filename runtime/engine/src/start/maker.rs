@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use errand_core::{
-    Change, Digest, Manifest, Missing, Node, Origin, Placed, Placing, Snapshot, SnapshotRef, TaskId,
-    WorkspaceSource,
+    Change, Digest, Manifest, Missing, Node, Origin, Placed, Placing, Snapshot, SnapshotRef,
+    TaskId, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
@@ -129,7 +129,15 @@ impl Maker {
                 let (workspace, quota) = self.create(wanted)?;
                 let placed = copied(&quota, Missing::default());
                 let began = Began::Copied(Manifest::default());
-                Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+                Ok(Made {
+                    workspace,
+                    quota,
+                    began,
+                    snapshot: None,
+                    task_began: None,
+                    placed,
+                    registered: None,
+                })
             }
             _ => {
                 let (archive, links_out) = key_of(&wanted.origin)?
@@ -157,7 +165,15 @@ impl Maker {
         count_names(&quota, base.as_deref())?;
         let placed = copied(&quota, Missing::default());
         let began = self.began(base, &workspace, wanted)?;
-        Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+        Ok(Made {
+            workspace,
+            quota,
+            began,
+            snapshot: None,
+            task_began: None,
+            placed,
+            registered: None,
+        })
     }
 
     /// Makes a workspace from its base, where it has one.
@@ -174,7 +190,15 @@ impl Maker {
             Ok(placed) => {
                 let began = Began::Shared(base);
                 let registered = None;
-                Ok(Some(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered }))
+                Ok(Some(Made {
+                    workspace,
+                    quota,
+                    began,
+                    snapshot: None,
+                    task_began: None,
+                    placed,
+                    registered,
+                }))
             }
             // It was taken away meanwhile.
             Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -15,13 +15,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use errand_core::{
-    BlobError, Blobs, Checkpoint, Digest, ErrorCode, Failure, Held, Job, Limits, Manifest, Missing, Origin,
-    Snapshot, Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
+    BlobError, Blobs, Checkpoint, Digest, ErrorCode, Failure, Held, Job, Limits, Manifest, Missing,
+    Origin, Snapshot, Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
-    AllowedDirs, Bases, Began, Bounds, Quota, Scan, StartError, StopFlag, Workspaces, check_archive,
-    count,
+    AllowedDirs, Bases, Began, Bounds, Quota, Scan, StartError, StopFlag, Workspaces,
+    check_archive, count,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
@@ -202,7 +202,14 @@ impl Starts {
 
 fn wanted(origin: Origin, task: &Task, listed_for: Option<TaskId>) -> Wanted {
     let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
-    Wanted { origin, name: name_of(task.id), listed_for, bounds, for_others: true, runtime: Handle::current() }
+    Wanted {
+        origin,
+        name: name_of(task.id),
+        listed_for,
+        bounds,
+        for_others: true,
+        runtime: Handle::current(),
+    }
 }
 
 /// Takes the workspace that was made for a run; nothing where it starts empty.
@@ -247,15 +254,7 @@ pub(crate) fn copy(
     let placed = maker::copied(&quota, Missing::default());
     // Looked at where somebody wants to know what was changed.
     let began = Began::Copied(Manifest::default());
-    Ok(Made {
-        workspace,
-        quota,
-        began,
-        snapshot: None,
-        task_began: None,
-        placed,
-        registered: None,
-    })
+    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
 }
 
 /// Takes the workspace that a local run left at its checkpoint for the next one.
@@ -270,15 +269,7 @@ pub(crate) fn again(
     let counted = || count(&workspace.manifest(None, &bounds.stop)?, &quota, &bounds);
     counted().map_err(|error| failure(error, "the workspace can't be used again: "))?;
     let placed = maker::copied(&quota, Missing::default());
-    Ok(Made {
-        workspace,
-        quota,
-        began,
-        snapshot: None,
-        task_began: None,
-        placed,
-        registered: None,
-    })
+    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
 }
 
 fn quota(workspaces: Option<&Arc<Workspaces>>, bounds: &Bounds) -> Quota {

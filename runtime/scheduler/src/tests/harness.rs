@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, Checkpoint, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Left, Limits, Missing,
-    Outcome, Placed, Placing, Ran, RunHost, Runner, Signature, Staged, StartRefused, Status, Store,
-    Submitted, Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
+    AdmissionError, BoxFuture, Checkpoint, Clock, Digest, ErrorCode, Event, EventBody,
+    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Left, Limits,
+    Missing, Outcome, Placed, Placing, Ran, RunHost, Runner, Signature, Staged, StartRefused,
+    Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Draft, ErrorCode, EventBody, Failure, InterruptReason, Left, Outcome, Principal, Ran, Saved, Task,
-    TaskError,
+    Draft, ErrorCode, EventBody, Failure, InterruptReason, Left, Outcome, Principal, Ran, Saved,
+    Task, TaskError,
 };
 
 use super::Worker;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use errand_core::{
-    AttemptStart, Checkpoint, Claimed, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job, JournalEntry,
-    LogOffsets, Outcome, Progress, RunHost, Seed, Staged, Stopped, Task, WorkspaceSource,
+    AttemptStart, Checkpoint, Claimed, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job,
+    JournalEntry, LogOffsets, Outcome, Progress, RunHost, Seed, Staged, Stopped, Task,
+    WorkspaceSource,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -64,17 +65,18 @@ async fn run_one(
 ) -> bool {
     let Claimed { task, input, epoch, attempt_start } = claimed;
     let Ok(settling) = Arc::clone(&worker.settling).acquire_owned().await else { return false };
-    let Prepared { kind, checkpoint, journal } = match prepare(worker, &task, attempt_start.is_some()).await {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            tracing::error!(task = %task.id, %error, "a task could not be started");
-            if let Err(error) = worker.service.store().release(task.id, epoch).await {
-                tracing::error!(task = %task.id, %error, "a claimed task was not given back");
+    let Prepared { kind, checkpoint, journal } =
+        match prepare(worker, &task, attempt_start.is_some()).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(task = %task.id, %error, "a task could not be started");
+                if let Err(error) = worker.service.store().release(task.id, epoch).await {
+                    tracing::error!(task = %task.id, %error, "a claimed task was not given back");
+                }
+                worker.after(STORE_RETRY_MS).await;
+                return false;
             }
-            worker.after(STORE_RETRY_MS).await;
-            return false;
-        }
-    };
+        };
     let before = Before { start: attempt_start.as_ref(), journal: &journal };
     let run = Run::new(Arc::clone(worker), &task, epoch, before, Arc::clone(slot), settling);
     worker.service.0.runs.add(&run);
@@ -142,11 +144,7 @@ struct Prepared {
 }
 
 /// Finds out how the executor runs tasks, and what earlier runs of the attempt left.
-async fn prepare(
-    worker: &Worker,
-    task: &Task,
-    ran_before: bool,
-) -> Result<Prepared, ServiceError> {
+async fn prepare(worker: &Worker, task: &Task, ran_before: bool) -> Result<Prepared, ServiceError> {
     let service = &worker.service;
     let entry = service.executor_entry(&task.namespace, &task.executor.name).await?;
     let version = entry.as_ref().and_then(|entry| entry.version(task.executor.digest));

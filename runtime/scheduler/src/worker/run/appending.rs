@@ -3,7 +3,9 @@
 use std::sync::{Arc, MutexGuard};
 
 use errand_core::{
-    Append, AttemptStart, Checkpoint, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError, Task};
+    Append, AttemptStart, Checkpoint, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError,
+    Task,
+};
 
 use super::{Pending, Run, Stop};
 use crate::service::cancelled;
