@@ -230,3 +230,31 @@ print(first, os.stat('a').st_ino)
     let said = one.run().ok();
     assert_eq!(said, other.run().ok(), "another run meets the same files");
 }
+
+#[test]
+fn a_program_goes_on_from_its_checkpoints_with_its_files_and_its_input() {
+    let script = Script::new(
+        "import errand, sys
+n = int(errand.restored() or 0)
+print('leg', n, end=';')
+open('log', 'a').write(f'{n}\\n')
+print(sys.stdin.readline().strip(), flush=True)
+if n < 3:
+    errand.checkpoint(b'%d' % (n + 1))
+print(open('log').read().split())
+",
+    );
+    std::fs::write(script.directory().join("here"), "here").expect("it can be written");
+    let mut command = script.command(&["--workspace", ".", "--diff"], &[]);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let input = child.stdin.take();
+    input.as_ref().expect("it is piped").write_all(b"a\n").expect("it reads");
+    drop(input);
+    let ended = child.wait_with_output().expect("it ends");
+    assert!(ended.status.success());
+    let out = String::from_utf8(ended.stdout).expect("it is text");
+    let legs = "leg 0;a\nleg 1;\nleg 2;\nleg 3;\n['0', '1', '2', '3']\n";
+    let diff = "diff --git a/log b/log\nnew file mode 100644\n--- /dev/null\n+++ b/log\n@@ -0,0 +1,4 @@\n+0\n+1\n+2\n+3\n";
+    assert_eq!(out, format!("{legs}{diff}"));
+}

@@ -1,6 +1,7 @@
 //! What crashes and power losses may do to the store's files.
 
 pub(crate) mod chance;
+mod checkpoints;
 mod failing_io;
 mod kills;
 mod power_loss;

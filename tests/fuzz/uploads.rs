@@ -97,6 +97,7 @@ impl Uploads {
                 said: LogOffsets::default(),
                 environment: Vec::new(),
             },
+            checkpoint: None,
             journal: Vec::new(),
             resume: Progress::default(),
             parent_id: None,
@@ -105,6 +106,7 @@ impl Uploads {
         let ran = self.runtime.block_on(self.engine.run(job, Arc::new(Nobody::default())));
         match ran.outcome {
             Outcome::Completed(_) => Ok("runs and completes".to_owned()),
+            Outcome::Saved(_) => Ok("runs and saves its state".to_owned()),
             Outcome::Failed(failure) if failure.code == ErrorCode::Internal => {
                 Err(Finding(format!("its run fails on the host's side: {}", failure.message)))
             }

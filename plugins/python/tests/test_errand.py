@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import unittest
 
 import bindings
@@ -117,6 +119,15 @@ class Errand(unittest.TestCase):
         bindings.answers["checkpoint.save"] = host.Error_Unsupported("no checkpoints")
         self.assertRaises(errand.Unsupported, errand.checkpoint, b"x")
         self.assertRaises(TypeError, errand.checkpoint, "x")
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "open")
+            with open(path, "w") as text, open(path + ".bin", "wb") as raw:
+                text.write("lines")
+                raw.write(b"bytes")
+                self.assertRaises(errand.Unsupported, errand.checkpoint, b"x")
+                for name, content in (("open", b"lines"), ("open.bin", b"bytes")):
+                    with open(os.path.join(directory, name), "rb") as written:
+                        self.assertEqual(written.read(), content)
         bindings.answers["checkpoint.restored"] = b"y"
         self.assertEqual(errand.restored(), b"y")
 

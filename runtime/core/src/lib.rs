@@ -6,6 +6,7 @@
 //! no runtime, no database, no wire format and no WebAssembly.
 
 mod blobs;
+mod checkpoint;
 mod event;
 mod executor;
 mod grant;
@@ -28,6 +29,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use blobs::{BlobError, BlobRecord, Blobs};
+pub use checkpoint::{Checkpoint, Published, Saved};
 pub use event::{
     Artifact, Draft, ErrorCode, Event, EventBody, HttpFault, InterruptReason, Level, LogLine,
     Stream, TaskError, Verdict, WaitingFor,

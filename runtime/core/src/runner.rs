@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AttemptStart, BoxFuture, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
+    AttemptStart, BoxFuture, Checkpoint, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
     ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits, Mount,
-    Namespace, Placed, Progress, Signature, Stream, Task, TaskId, UnixMillis, Wait,
+    Namespace, Placed, Progress, Saved, Signature, Stream, Task, TaskId, UnixMillis, Wait,
     WorkspaceSource,
 };
 
@@ -51,12 +51,16 @@ pub trait Runner: Send + Sync {
     }
 
     /// Makes the workspace of a run that does not start empty, from what was captured durably when the
-    /// task first started, or captures it now.
+    /// task first started, or captures it now; as a checkpoint has it, where the run goes on from one.
     ///
     /// # Errors
     /// With how the attempt fails.
-    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
-        let _ = task;
+    fn stage<'a>(
+        &'a self,
+        task: &'a Task,
+        checkpoint: Option<&'a Checkpoint>,
+    ) -> BoxFuture<'a, Result<Staged, Failure>> {
+        let _ = (task, checkpoint);
         Box::pin(std::future::ready(Err(Failure {
             code: ErrorCode::Internal,
             message: "workspaces start empty here".into(),
@@ -157,7 +161,9 @@ pub struct Job {
     pub artifacts: Vec<String>,
     /// Where chance and time start.
     pub start: AttemptStart,
-    /// What earlier runs of the attempt were answered, by ordinal.
+    /// What the task saved, where it goes on from a checkpoint.
+    pub checkpoint: Option<Checkpoint>,
+    /// What earlier runs of the attempt were answered since then, by ordinal.
     pub journal: Vec<JournalEntry>,
     /// How far earlier runs of the attempt came: until then it repeats what they did.
     pub resume: Progress,
@@ -340,6 +346,8 @@ pub enum Outcome {
     Failed(Failure),
     /// It ended early through no fault of its own.
     Interrupted(InterruptReason),
+    /// It saved its state: the attempt goes on from there in another run.
+    Saved(Box<Saved>),
 }
 
 /// How an attempt failed.

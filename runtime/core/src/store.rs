@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Artifact, BoxFuture, CollectedBlobs, ContextId, Digest, Draft, Event, ExecutorName,
+    Artifact, BoxFuture, Checkpoint, CollectedBlobs, ContextId, Digest, Draft, Event, ExecutorName,
     ExpiredPage, ExpiredQuery, IllegalTransition, JournalEntry, Kept, LogOffsets, Namespace, Seed,
     Status, Task, TaskId, UnixMillis, WorkerId,
 };
@@ -69,6 +69,9 @@ pub trait Store: Send + Sync {
 
     /// Returns the journal of a task's present attempt, by ordinal.
     fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>>;
+
+    /// Returns what the next run of a task's present attempt goes on from, if it has saved anything.
+    fn checkpoint(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Checkpoint>, StoreError>>;
 
     /// Returns a task.
     fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>>;
@@ -194,19 +197,31 @@ pub struct Append {
     pub guard: Guard,
     /// The events; none where there are entries alone, and the task stays as it is.
     pub drafts: Vec<Draft>,
-    /// What the attempt starts from, written with its first `started` and kept until the next attempt.
+    /// What the attempt starts from, written with its first `started` and kept until the next attempt or
+    /// a checkpoint.
     pub attempt_start: Option<AttemptStart>,
+    /// What the task saved, written with its `checkpoint_saved`: it takes the place of the journal and of
+    /// an earlier one, together with `attempt_start`.
+    pub checkpoint: Option<Checkpoint>,
     /// Calls answered or begun, which replace what the journal has of the same ordinals.
     pub entries: Vec<JournalEntry>,
     /// Where the events begin another attempt: what of the journal it keeps, and with it what the attempt
-    /// started from. Nothing: it starts anew.
+    /// started from, its checkpoint included. Nothing: it starts anew.
     pub kept: Option<Kept>,
 }
 
 impl Append {
     /// Makes an append of events alone.
     pub fn new(task: TaskId, guard: Guard, drafts: Vec<Draft>) -> Self {
-        Self { task, guard, drafts, attempt_start: None, entries: Vec::new(), kept: None }
+        Self {
+            task,
+            guard,
+            drafts,
+            attempt_start: None,
+            checkpoint: None,
+            entries: Vec::new(),
+            kept: None,
+        }
     }
 }
 

@@ -81,7 +81,7 @@ pub struct Task {
     /// What its log has of each stream.
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     pub logged: LogOffsets,
-    /// What of that was written in the present attempt.
+    /// What of that was written in the present attempt, since its last checkpoint.
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     pub attempt_logged: LogOffsets,
     /// Whether somebody asked to stop it.

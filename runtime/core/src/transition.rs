@@ -176,7 +176,11 @@ impl Task {
                     self.recoveries += 1;
                 }
             }
-            E::CheckpointSaved { .. } => self.requeue(),
+            E::CheckpointSaved { .. } => {
+                self.requeue();
+                // The run that goes on writes what comes after it.
+                self.attempt_logged = LogOffsets::default();
+            }
             E::CancelRequested { .. } => self.cancel_requested = true,
             E::RetryScheduled { not_before, .. } => {
                 self.next_attempt();

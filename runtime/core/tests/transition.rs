@@ -105,6 +105,14 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
             "the first start stays",
         ),
         (
+            !matches!(event.body, EventBody::CheckpointSaved { .. })
+                || (after.status == Status::Queued
+                    && after.resuming
+                    && after.attempt == before.attempt
+                    && after.attempt_logged.is_zero()),
+            "a checkpoint queues the same attempt ahead of new work, with nothing to repeat",
+        ),
+        (
             before.captured.is_none() || after.captured == before.captured,
             "what it started from stays",
         ),

@@ -169,6 +169,7 @@ impl Ours {
                 said: LogOffsets::default(),
                 environment: Vec::new(),
             },
+            checkpoint: None,
             journal: Vec::new(),
             resume: Progress::default(),
             parent_id: None,

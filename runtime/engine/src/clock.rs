@@ -25,6 +25,16 @@ impl VirtualClock {
         Self { base, waited_ns: Arc::default(), read_at: Arc::default() }
     }
 
+    /// Goes on where a checkpoint was taken: after so many nanoseconds of waiting.
+    pub(crate) fn restore(&self, waited_ns: u64) {
+        self.waited_ns.fetch_max(waited_ns, Ordering::Relaxed);
+    }
+
+    /// Returns by how many nanoseconds answers have moved the clocks forward.
+    pub(crate) fn waited_ns(&self) -> u64 {
+        self.waited_ns.load(Ordering::Relaxed)
+    }
+
     /// Returns the nanoseconds since the attempt began.
     pub(crate) fn monotonic_ns(&self, fuel_executed: u64) -> u64 {
         self.read_at.fetch_max(fuel_executed, Ordering::Relaxed);

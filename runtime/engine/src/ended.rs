@@ -29,6 +29,9 @@ pub(crate) enum Ended {
     /// The host wants the run to end.
     #[error("the run was stopped")]
     Stopped,
+    /// The guest saved its state, and goes on in another run.
+    #[error("the guest saved its state")]
+    Saved,
     /// A repeated run did something else than the one before it.
     #[error("{0}")]
     Nondeterminism(Box<Mismatch>),
@@ -115,6 +118,9 @@ impl Ended {
         match self {
             // The scheduler stopped it and knows why; what is said here is not recorded.
             Self::Stopped => Outcome::Interrupted(InterruptReason::Lease),
+            Self::Saved => {
+                Self::Host("its state was saved where it can't be".into()).into_outcome()
+            }
             Self::Nondeterminism(mismatch) => Outcome::Failed(Failure {
                 code: ErrorCode::Nondeterminism,
                 message: mismatch.to_string(),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, Blobs, BoxFuture, Digest, Egress, ErrorCode, ExecutorProfile, Failure,
-    InputFault, Job, Limits, Outcome, Ran, RunHost, Runner, Signature, Staged, StartRefused, Task,
-    Unreadable, WorkspaceSource,
+    AdmissionError, Blobs, BoxFuture, Checkpoint, Digest, Egress, ErrorCode, ExecutorProfile,
+    Failure, InputFault, Job, Limits, Outcome, Ran, RunHost, Runner, Signature, Staged,
+    StartRefused, Task, Unreadable, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{AllowedDirs, Bases, Room, Workspaces};
@@ -225,8 +225,12 @@ impl Runner for Engine {
         Box::pin(self.starts.check(source, limits))
     }
 
-    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
-        Box::pin(self.starts.stage(task))
+    fn stage<'a>(
+        &'a self,
+        task: &'a Task,
+        checkpoint: Option<&'a Checkpoint>,
+    ) -> BoxFuture<'a, Result<Staged, Failure>> {
+        Box::pin(self.starts.stage(task, checkpoint))
     }
 
     fn run<'a>(&'a self, job: Job, host: Arc<dyn RunHost>) -> BoxFuture<'a, Ran> {

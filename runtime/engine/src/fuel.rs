@@ -52,6 +52,12 @@ impl FuelGauge {
         }))
     }
 
+    /// Goes on where a checkpoint was taken.
+    pub(crate) fn restore(&self, executed: u64, charged: u64) {
+        self.0.executed.store(executed, Ordering::Relaxed);
+        self.0.charged.store(charged, Ordering::Relaxed);
+    }
+
     /// Charges a host call for the bytes that it moves: one unit each. Fuel alone would not bound them.
     pub(crate) fn charge_bytes(&self, bytes: u64) -> Result<(), Ended> {
         self.0.charged.fetch_add(bytes, Ordering::Relaxed);
@@ -105,9 +111,13 @@ impl FuelGauge {
         self.0.executed.load(Ordering::Relaxed)
     }
 
+    /// Returns the fuel that was charged for what host calls moved.
+    pub(crate) fn charged(&self) -> u64 {
+        self.0.charged.load(Ordering::Relaxed)
+    }
+
     fn used(&self) -> u64 {
-        let charged = self.0.charged.load(Ordering::Relaxed);
-        self.executed().saturating_add(charged).min(self.0.limit)
+        self.executed().saturating_add(self.charged()).min(self.0.limit)
     }
 
     fn check(&self) -> Result<(), Ended> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use errand_core::{Artifact, BlobError, Blobs};
+use errand_core::{Artifact, BlobError, Blobs, Published};
 use errand_workspace::Workspace;
 
 use crate::bindings::errand::task::types::Bound;
@@ -54,6 +54,22 @@ impl Kept {
         }
         (self.bytes.saturating_add(size_bytes) > workspace_bytes)
             .then(|| Bound { name: "artifact_bytes".into(), value: workspace_bytes })
+    }
+}
+
+impl Kept {
+    /// Returns what goes into a checkpoint of it.
+    pub(crate) fn published(&self) -> Published {
+        let mut paths: Vec<String> = self.paths.iter().cloned().collect();
+        paths.sort_unstable();
+        Published { paths, count: self.count, bytes: self.bytes }
+    }
+}
+
+impl From<&Published> for Kept {
+    fn from(published: &Published) -> Self {
+        let paths = published.paths.iter().cloned().collect();
+        Self { paths, count: published.count, bytes: published.bytes }
     }
 }
 

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use crate::clock::VirtualClock;
 use crate::config::{HTTP_FIELDS_BYTES, MAX_HANDLES};
 use crate::fuel::FuelGauge;
+use crate::host::checkpoint::Saving;
 use crate::host::filesystem::Files;
 use crate::host::http::{Bodies, Hooks, Outgoing};
 use crate::host::random::Chance;
@@ -39,6 +40,7 @@ pub(crate) struct RunState {
     pub(crate) blobs: Destination,
     pub(crate) kept: Kept,
     pub(crate) journal: Journal,
+    pub(crate) saving: Saving,
     /// Deadlines of the timers that the guest holds, on its monotonic clock, by their pollables' numbers.
     pub(crate) timers: HashMap<u32, u64>,
     /// Whether the guest reads this process's standard input.
@@ -112,6 +114,7 @@ impl RunState {
             blobs,
             kept: Kept::default(),
             journal: Journal::default(),
+            saving: Saving::DESCRIBING,
             timers: HashMap::new(),
             reads_terminal,
         }

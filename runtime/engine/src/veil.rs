@@ -53,7 +53,7 @@ impl Veiled {
                 detail: failure.detail.map(|detail| self.value(detail)),
                 ..failure
             }),
-            Outcome::Interrupted(_) => outcome,
+            Outcome::Saved(_) | Outcome::Interrupted(_) => outcome,
         }
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Append, Artifact, BoxFuture, Claim, Claimed, Claims, CollectedBlobs, Digest, Doc,
-    DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListQuery,
-    Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId, UnixMillis,
-    WorkerId,
+    Answer, Append, Artifact, BoxFuture, Checkpoint, Claim, Claimed, Claims, CollectedBlobs,
+    Digest, Doc, DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry,
+    ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId,
+    UnixMillis, WorkerId,
 };
 use serde_json::Value;
 
@@ -91,6 +91,7 @@ impl Store for Embedded {
             let small = append.drafts.len() <= 16
                 && append.entries.len() <= 16
                 && append.entries.iter().all(entry_is_small)
+                && append.checkpoint.as_ref().is_none_or(checkpoint_is_small)
                 && append.drafts.iter().all(|draft| body_is_small(&draft.body));
             let prepare = move || PreparedAppend::new(append, &*blobs);
             let prepared = if small { prepare() } else { off_thread(prepare).await }?;
@@ -168,6 +169,12 @@ impl Store for Embedded {
     fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
         Box::pin(
             self.read_much(move |view| crate::codec::journal::read(&*view.kv, &*view.blobs, id)),
+        )
+    }
+
+    fn checkpoint(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Checkpoint>, StoreError>> {
+        Box::pin(
+            self.read_much(move |view| crate::codec::checkpoint::read(&*view.kv, &*view.blobs, id)),
         )
     }
 
@@ -263,6 +270,13 @@ fn entry_is_small(entry: &JournalEntry) -> bool {
     }
 }
 
+/// Tells whether a checkpoint is certainly small: none of its lists is long.
+fn checkpoint_is_small(checkpoint: &Checkpoint) -> bool {
+    const FEW: usize = 64;
+    let blobs = checkpoint.workspace.as_ref().map_or(0, |workspace| workspace.contents.len());
+    checkpoint.state.len() <= LARGE_BYTES && blobs + checkpoint.published.paths.len() <= FEW
+}
+
 /// Tells whether a body is certainly small.
 fn body_is_small(body: &errand_core::EventBody) -> bool {
     use errand_core::EventBody as E;
@@ -328,6 +342,9 @@ macro_rules! delegate_store {
             delegate_store!(@ journal(
                 id: errand_core::TaskId
             ) -> Vec<errand_core::JournalEntry>);
+            delegate_store!(@ checkpoint(
+                id: errand_core::TaskId
+            ) -> Option<errand_core::Checkpoint>);
             delegate_store!(@ task(id: errand_core::TaskId) -> Option<errand_core::Task>);
             delegate_store!(@ events(
                 id: errand_core::TaskId, after: u64, limit: usize

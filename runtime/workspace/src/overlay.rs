@@ -88,6 +88,8 @@ pub enum Began {
     Shared(std::sync::Arc<Base>),
     /// As this.
     Copied(Manifest),
+    /// As this: what was made of this base, of which it still shares what is the same.
+    Overlaid(std::sync::Arc<Base>, Manifest),
 }
 
 impl Began {
@@ -95,14 +97,22 @@ impl Began {
     pub fn manifest(&self) -> Manifest {
         match self {
             Self::Shared(base) => base.manifest(),
-            Self::Copied(manifest) => manifest.clone(),
+            Self::Copied(manifest) | Self::Overlaid(_, manifest) => manifest.clone(),
         }
     }
 
-    /// Returns the base.
+    /// Returns the base, where it was nothing else.
     pub fn base(&self) -> Option<&Base> {
         match self {
             Self::Shared(base) => Some(base),
+            Self::Copied(_) | Self::Overlaid(..) => None,
+        }
+    }
+
+    /// Returns the base that it has files of.
+    pub fn shares(&self) -> Option<&Base> {
+        match self {
+            Self::Shared(base) | Self::Overlaid(base, _) => Some(base),
             Self::Copied(_) => None,
         }
     }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, EventBody, ExecutorProfile, InputFault, Job, JournalEntry, Level,
-    Meter, Ran, RunHost, Runner, Signature, Stopped, Stream, UnixMillis, Wait,
+    AdmissionError, BoxFuture, Checkpoint, EventBody, ExecutorProfile, Failure, InputFault, Job,
+    JournalEntry, Level, Meter, Ran, RunHost, Runner, Signature, Staged, Stopped, Stream, Task,
+    UnixMillis, Wait,
 };
 use errand_engine::Engine;
 use serde_json::Value;
@@ -67,6 +68,14 @@ impl Runner for CutRunner {
         let ended = AtomicBool::new(false);
         let host = Arc::new(CutHost { host, plan: Arc::clone(&self.plan), ended });
         self.engine.run(job, host)
+    }
+
+    fn stage<'a>(
+        &'a self,
+        task: &'a Task,
+        checkpoint: Option<&'a Checkpoint>,
+    ) -> BoxFuture<'a, Result<Staged, Failure>> {
+        self.engine.stage(task, checkpoint)
     }
 
     fn compatibility(&self) -> &str {

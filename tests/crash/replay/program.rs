@@ -7,7 +7,7 @@ use super::super::chance::Chance;
 /// Steps of a program at most.
 const STEPS: usize = 14;
 
-/// Draws a program.
+/// Draws a program, some with checkpoints on their way.
 pub(super) fn draw(seed: u64) -> Value {
     let mut chance = Chance(seed);
     let steps = 4 + chance.below(STEPS - 4);
@@ -18,7 +18,12 @@ pub(super) fn draw(seed: u64) -> Value {
         1 => steps.push(json!({"do": "trap", "how": "unreachable"})),
         _ => {}
     }
-    json!({"do": "program", "steps": steps, "transcript": true})
+    if chance.below(2) == 0 {
+        return json!({"do": "program", "steps": steps, "transcript": true});
+    }
+    let longest = 1 + chance.below(steps.len());
+    let legs: Vec<&[Value]> = steps.chunks(longest).collect();
+    json!({"do": "legs", "legs": legs, "transcript": true})
 }
 
 fn step(chance: &mut Chance, number: usize) -> Value {

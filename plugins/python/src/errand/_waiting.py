@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
+import sys
 from typing import Any, NoReturn
 
 from wit_world.imports import checkpoint as host, signals, timers
@@ -33,11 +36,28 @@ def wait_signal(name: str, timeout_s: "float | None" = None) -> Any:
 def checkpoint(data: "bytes | bytearray | memoryview") -> NoReturn:
     """Commits `data` and the workspace, and ends this run.
 
-    It never returns: the task goes on in a fresh run, whose `restored` gives `data`.
+    It never returns: the task goes on in a fresh run, whose `restored` gives `data`. What lies in the
+    buffers of open files is written to them before.
     """
     if not isinstance(data, (bytes, bytearray, memoryview)):
         raise TypeError(f"errand.checkpoint: data must be bytes, not {type(data).__name__}")
+    _flush_files()
     raise refusal("checkpoint", host.save(bytes(data)))
+
+
+def _flush_files() -> None:
+    """Writes what is buffered, text before bytes: no file is closed where the interpreter just ends."""
+    # What the interpreter was built with is on no list of the collector's.
+    files = [sys.stdout, sys.stderr]
+    for kind in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+        files += [thing for thing in gc.get_objects() if type(thing) is kind]
+        while files:
+            file = files.pop()
+            try:
+                if not file.closed:
+                    file.flush()
+            except (AttributeError, ValueError):
+                pass  # It is no file, or was detached: then its buffer is on the list by itself.
 
 
 def restored() -> "bytes | None":

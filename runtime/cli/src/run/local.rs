@@ -18,7 +18,7 @@ use super::host::Terminal;
 use super::plugin::Plugin;
 use super::{RunArgs, changes, functions, requests};
 use crate::data_dir::DataDir;
-use crate::errors::{CommandError, Result};
+use crate::errors::{CommandError, Exit, Result};
 use crate::{output, packages, workspace};
 
 /// A limit was met.
@@ -85,6 +85,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             said: LogOffsets::default(),
             environment: Vec::new(),
         },
+        checkpoint: None,
         journal: Vec::new(),
         resume: Progress::default(),
         parent_id: None,
@@ -250,6 +251,10 @@ fn conclude(outcome: Outcome, kind: Option<ExecutorKind>) -> Result<i32> {
         }
         Outcome::Interrupted(_) => Ok(BROKEN_PIPE),
         Outcome::Failed(failure) => Ok(failed(&failure, kind)),
+        // A local run goes on from its checkpoints by itself.
+        Outcome::Saved(_) => {
+            Err(CommandError::new(Exit::Internal, "the run ended at a checkpoint"))
+        }
     }
 }
 

@@ -240,6 +240,7 @@ fn describing_store(
         },
         parent_id: None,
         context_id: None,
+        checkpoint: None,
         journal: Vec::new(),
         resume: Progress::default(),
     });

@@ -4,7 +4,7 @@
 
 mod approval;
 pub(crate) mod artifacts;
-mod checkpoint;
+pub(crate) mod checkpoint;
 mod children;
 mod clocks;
 mod context;

@@ -17,6 +17,7 @@ pub(crate) struct Chance {
     secure: ChaCha20Rng,
     insecure: ChaCha20Rng,
     insecure_seed: (u64, u64),
+    next: Seed,
 }
 
 impl Chance {
@@ -29,7 +30,15 @@ impl Chance {
             root.fill_bytes(&mut seed);
             ChaCha20Rng::from_seed(seed)
         };
-        Self { insecure: source(), secure: source(), insecure_seed }
+        let (insecure, secure) = (source(), source());
+        let mut next = Seed([0; 32]);
+        root.fill_bytes(&mut next.0);
+        Self { insecure, secure, insecure_seed, next }
+    }
+
+    /// Returns the seed from which chance goes on after a checkpoint, whatever was drawn until then.
+    pub(crate) fn next_seed(&self) -> Seed {
+        self.next
     }
 }
 
@@ -71,4 +80,24 @@ fn bytes(
     let mut bytes = vec![0; usize::try_from(length)?];
     source(&mut state.chance).fill_bytes(&mut bytes);
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_goes_on_from_a_seed_that_is_always_the_same_and_draws_other_numbers() {
+        let first = Seed([7; 32]);
+        let mut chance = Chance::new(&first);
+        let next = chance.next_seed();
+        let drawn: Vec<u64> = (0..8).map(|_| chance.secure.next_u64()).collect();
+        assert_eq!(chance.next_seed(), next);
+        assert_eq!(Chance::new(&first).next_seed(), next);
+        assert_ne!(next, first);
+        let mut later = Chance::new(&next);
+        assert!(!drawn.contains(&later.secure.next_u64()));
+        assert_ne!(later.insecure_seed, chance.insecure_seed);
+        assert_ne!(later.next_seed(), next);
+    }
 }

@@ -141,6 +141,16 @@ impl Stdio {
         Ok(())
     }
 
+    /// Goes on where a checkpoint was taken.
+    pub(crate) fn restore(&self, written_bytes: u64) {
+        self.0.written_bytes.store(written_bytes, Ordering::Relaxed);
+    }
+
+    /// Returns how many bytes were written.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.0.written_bytes.load(Ordering::Relaxed)
+    }
+
     /// Hands the host what is still pending.
     pub(crate) async fn flush(&self) -> Result<(), Ended> {
         for stream in [Stream::Stdout, Stream::Stderr] {

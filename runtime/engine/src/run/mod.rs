@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{Egress, ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost};
+use errand_core::{Egress, ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost, Saved};
 use errand_workspace::{Changed, Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -24,7 +24,7 @@ use crate::host::filesystem::{Files, SeedFile, Start, TakenAway};
 use crate::host::stdio::{Input, Stdio};
 use crate::journal::{Journal, journaled};
 use crate::keep::{self, Destination};
-use crate::start::{self, Mounted};
+use crate::start::{self, Leave, Mounted};
 use crate::state::{Invocation, RunState};
 use crate::veil::Veiled;
 
@@ -72,38 +72,105 @@ impl From<Outcome> for Done {
     }
 }
 
-/// What is done when the guest has ended.
+/// What an instance came to.
+enum Came {
+    /// The end of the run.
+    To(Done),
+    /// A checkpoint, which nobody but this process knows of.
+    Again(Box<Saved>, Option<TakenAway>),
+}
+
+impl From<Outcome> for Came {
+    fn from(outcome: Outcome) -> Self {
+        Self::To(outcome.into())
+    }
+}
+
+/// What is done before the guest begins, and when it has ended.
 #[derive(Clone, Copy)]
 struct After {
     ends_process: bool,
+    /// Whether what it began with is yet to be looked at.
+    surveys: bool,
     changes: bool,
 }
 
-/// Performs a run.
+/// Performs a run. Where nothing is stored, it goes on from its own checkpoints.
 pub(crate) async fn run(
     around: &Surroundings,
     loaded: Loaded,
-    job: Job,
+    mut job: Job,
     host: Arc<dyn RunHost>,
     (local, mut mounts): (Local, Vec<Mounted>),
 ) -> Done {
     let _ticking = around.ticker.ticking();
-    let job = Arc::new(job);
-    let fuel = FuelGauge::new(job.limits.fuel, host.clone(), &job.resume);
-    let stdin = match local.inherit_stdin {
-        true => Input::Inherited(fuel.clone()),
-        false => Input::Bytes(Bytes::new()),
-    };
-    let after = After { ends_process: local.ends_process, changes: local.keep_changes };
     let name = start::name_of(job.task);
     let made = match &local.directory {
         None => start::staged(&job),
         Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
     };
     mounts.extend(local.mounts.into_iter().map(|(path, at)| Mounted::local(path, at)));
-    let start = match made {
-        Ok(made) => Start { name, made, seeds: local.files, mounts },
+    let mut start = match made {
+        Ok(made) => {
+            Start { name: name.clone(), made, seeds: local.files.clone(), mounts: mounts.clone() }
+        }
         Err(failure) => return Outcome::Failed(failure).into(),
+    };
+    let mut after = After {
+        ends_process: local.ends_process,
+        surveys: local.keep_changes,
+        changes: local.keep_changes,
+    };
+    loop {
+        let stdin = local.inherit_stdin;
+        let came = once(around, &loaded, job.clone(), host.clone(), stdin, start, after).await;
+        let (saved, taken) = match came {
+            Came::To(done) => return done,
+            Came::Again(saved, taken) => (saved, taken),
+        };
+        let resume = host.meter().progress();
+        let (start_anew, checkpoint) = (saved.start, Some(saved.checkpoint));
+        job = Job {
+            start: start_anew,
+            checkpoint,
+            journal: Vec::new(),
+            resume,
+            workspace: None,
+            ..job
+        };
+        after.surveys = false;
+        let made = taken.map(|taken| start::again(around.workspaces.as_ref(), taken, &job));
+        start = match made.transpose() {
+            // Without a workspace its files are not there yet.
+            Ok(None) => Start {
+                name: name.clone(),
+                made: None,
+                seeds: local.files.clone(),
+                mounts: mounts.clone(),
+            },
+            Ok(made) => {
+                Start { name: name.clone(), made, seeds: Vec::new(), mounts: mounts.clone() }
+            }
+            Err(failure) => return Outcome::Failed(failure).into(),
+        };
+    }
+}
+
+/// Runs one instance.
+async fn once(
+    around: &Surroundings,
+    loaded: &Loaded,
+    job: Job,
+    host: Arc<dyn RunHost>,
+    inherit_stdin: bool,
+    start: Start,
+    after: After,
+) -> Came {
+    let job = Arc::new(job);
+    let fuel = FuelGauge::new(job.limits.fuel, host.clone(), &job.resume);
+    let stdin = match inherit_stdin {
+        true => Input::Inherited(fuel.clone()),
+        false => Input::Bytes(Bytes::new()),
     };
     let engine = loaded.engine().clone();
     match loaded {
@@ -114,10 +181,10 @@ pub(crate) async fn run(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome().into(),
             };
-            run.drive(async |store| native::call(&executor, store, &input).await, after).await
+            run.drive(async |store| native::call(executor, store, &input).await, after).await
         }
         Loaded::Functions(all) => {
-            let (function, arguments) = match functions::arguments(&all, &job) {
+            let (function, arguments) = match functions::arguments(all, &job) {
                 Ok(found) => found,
                 Err(failure) => return Outcome::Failed(failure).into(),
             };
@@ -126,8 +193,7 @@ pub(crate) async fn run(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome().into(),
             };
-            let call =
-                async |store: &mut _| functions::call(&all, function, arguments, store).await;
+            let call = async |store: &mut _| functions::call(all, function, arguments, store).await;
             run.drive(call, after).await
         }
         Loaded::Command(program) => {
@@ -140,7 +206,7 @@ pub(crate) async fn run(
                 Ok(run) => run,
                 Err(ended) => return ended.into_outcome().into(),
             };
-            run.drive(async |store| command::call(&program, store).await, after).await
+            run.drive(async |store| command::call(program, store).await, after).await
         }
     }
 }
@@ -171,11 +237,13 @@ struct Run {
     job: Arc<Job>,
     fuel: FuelGauge,
     stdio: Stdio,
+    /// What names the engine.
+    compatibility: String,
 }
 
 /// Makes a store with all the bounds of its job.
 pub(crate) fn prepare(engine: &Engine, state: RunState) -> wasmtime::Result<Store<RunState>> {
-    let fuel = state.job.limits.fuel;
+    let fuel = state.job.limits.fuel.saturating_sub(state.fuel.executed());
     let mut store = Store::try_new(engine, state)?;
     store.limiter(|state| &mut state.memory);
     store.set_fuel(fuel)?;
@@ -223,18 +291,20 @@ impl Run {
             around.blobs.clone(),
         )
         .sending(egress, veiled)
-        .repeating(journal);
+        .repeating(journal)
+        .restoring();
         let store = prepare(&engine, state).map_err(|error| Ended::Host(error.to_string()))?;
-        Ok(Self { store, job, fuel, stdio })
+        let compatibility = around.compatibility.clone();
+        Ok(Self { store, job, fuel, stdio, compatibility })
     }
 
     async fn drive(
         mut self,
         call: impl AsyncFnOnce(&mut Store<RunState>) -> wasmtime::Result<Called>,
         after: After,
-    ) -> Done {
+    ) -> Came {
         let limits = self.job.limits;
-        if after.changes
+        if after.surveys
             && let Err(ended) = self.store.data_mut().files.survey()
         {
             return ended.into_outcome().into();
@@ -247,22 +317,25 @@ impl Run {
         let outcome = match ended {
             None => {
                 // The store was left in the middle of the guest: its fuel is what the gauge says.
-                Ended::bound(ErrorCode::Timeout, "timeout_ms", limits.timeout_ms).into_outcome()
+                let late = Ended::bound(ErrorCode::Timeout, "timeout_ms", limits.timeout_ms);
+                Some(late.into_outcome())
             }
             Some(result) => {
                 if let Ok(left) = self.store.get_fuel() {
                     self.fuel.set_executed(limits.fuel.saturating_sub(left));
                 }
                 match result {
-                    Ok(Ok(output)) => Outcome::Completed(output),
-                    Ok(Err(failure)) => Outcome::Failed(failure),
-                    Err(error) => outcome_of(&error, &limits),
+                    Ok(Ok(output)) => Some(Outcome::Completed(output)),
+                    Ok(Err(failure)) => Some(Outcome::Failed(failure)),
+                    Err(error) if error.downcast_ref() == Some(&Ended::Saved) => None,
+                    Err(error) => Some(outcome_of(&error, &limits)),
                 }
             }
         };
         if let Err(ended) = self.stdio.flush().await {
             return ended.into_outcome().into();
         }
+        let Some(outcome) = outcome else { return self.save().await };
         let state = self.store.data_mut();
         let outcome = state.veiled.outcome(outcome);
         let outcome = match keep_artifacts(state, repeatable).await {
@@ -278,7 +351,26 @@ impl Run {
             self.store.data_mut().files.take();
             std::mem::forget(self.store);
         }
-        done
+        Came::To(done)
+    }
+
+    /// Keeps what the guest saved: the next run goes on from it.
+    async fn save(mut self) -> Came {
+        let state = self.store.data_mut();
+        let kept = async {
+            state.journal.finish()?;
+            let mut saved = Box::new(state.saved(&self.compatibility)?);
+            let taken = state.files.take();
+            if state.blobs.is_none() {
+                return Ok(Came::Again(saved, taken));
+            }
+            if let Some(taken) = taken {
+                let left = start::leave(&state.blobs, taken, Leave::Checkpoint).await?;
+                saved.checkpoint.workspace = left.snapshot;
+            }
+            Ok(Outcome::Saved(saved).into())
+        };
+        kept.await.unwrap_or_else(|ended: Ended| ended.into_outcome().into())
     }
 
     /// Finds what the guest changed, and keeps it.
@@ -287,17 +379,17 @@ impl Run {
         if !after.changes && (state.blobs.is_none() || matches!(outcome, Outcome::Interrupted(_))) {
             return outcome.into();
         }
-        let Some(TakenAway { workspace, began, snapshot }) = state.files.take() else {
+        let Some(taken) = state.files.take() else {
             // It never looked: all is as it was.
             return Done { ran: Ran { outcome, left: Some(Left::default()) }, changed: None };
         };
         if after.changes {
-            return match Changed::since(&began.manifest(), workspace) {
+            return match Changed::since(&taken.began.manifest(), taken.workspace) {
                 Ok(changed) => Done { ran: outcome.into(), changed: Some(changed) },
                 Err(error) => Ended::Host(error.to_string()).into_outcome().into(),
             };
         }
-        match (start::leave(&state.blobs, workspace, began, snapshot).await, outcome) {
+        match (start::leave(&state.blobs, taken, Leave::End).await, outcome) {
             (Ok(left), outcome) => Done { ran: Ran { outcome, left: Some(left) }, changed: None },
             (Err(ended), Outcome::Completed(_)) => ended.into_outcome().into(),
             // How it failed says more.
@@ -337,7 +429,7 @@ fn is_of_this_side(outcome: &Outcome) -> bool {
         Outcome::Failed(failure) => {
             matches!(failure.code, ErrorCode::Internal | ErrorCode::Nondeterminism)
         }
-        Outcome::Completed(_) => false,
+        Outcome::Completed(_) | Outcome::Saved(_) => false,
     }
 }
 

@@ -11,15 +11,14 @@ use errand_core::{
     Blobs, Change, ChangeCounts, Content, Digest, Left, LeftBy, Manifest, Node, Origin, Snapshot,
     SnapshotRef, Task, Unreadable, combined,
 };
-use errand_workspace::{
-    Began, Bounds, MAX_PATH_BYTES, StartError, StopFlag, Workspace, write_diff,
-};
+use errand_workspace::{Bounds, MAX_PATH_BYTES, StartError, StopFlag, Workspace, write_diff};
 use tokio::runtime::Handle;
 
 use super::maker::{Made, key_of};
 use super::source::{Source, Stored};
 use super::{Starts, StopsWhenDropped, blobs, io, off_thread, wanted};
 use crate::ended::Ended;
+use crate::host::filesystem::TakenAway;
 use crate::keep::Destination;
 
 /// A content of this size is a blob of its own.
@@ -27,19 +26,29 @@ const LARGE_BYTES: u64 = 1 << 20;
 /// How much is written at a time of what is read back.
 const WRITE_BYTES: usize = 256 << 10;
 
+/// What is kept of a workspace, and for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// What the task leaves, for as long as there is the task.
+    End,
+    /// What its next run goes on from, until it saves again: nothing of it may lie in the blob of an
+    /// earlier checkpoint, which would stay for a small part of it.
+    Checkpoint,
+}
+
 /// Keeps what a run left.
 pub(crate) async fn leave(
     destination: &Destination,
-    workspace: Workspace,
-    began: Began,
-    start: Option<(SnapshotRef, Snapshot)>,
+    taken: TakenAway,
+    what: Leave,
 ) -> Result<Left, Ended> {
+    let TakenAway { workspace, began, snapshot: start, task_began } = taken;
     let blobs = blobs(destination).map_err(|error| host(&error))?;
     let stop = StopFlag::default();
     let _stops = StopsWhenDropped(stop.clone());
     let surveyed = off_thread(move || {
         let manifest = began.manifest();
-        let end = workspace.manifest(began.base(), &stop)?;
+        let end = workspace.manifest(began.shares(), &stop)?;
         let mut changes = manifest.changes(&end);
         changes.retain(|change| is_kept(&change.path));
         Ok((workspace, manifest, changes))
@@ -48,18 +57,24 @@ pub(crate) async fn leave(
         StartError::Io(error) => Ended::of_the_host(&error).unwrap_or_else(|| host(&error)),
         error => host(&error),
     })?;
-    let counts = ChangeCounts::of(&changes);
     let (reference, start) = start.unzip();
-    if changes.is_empty() {
+    let start = start.unwrap_or_default();
+    let is_as_it_began = changes.is_empty();
+    let all = Snapshot { changes: combined(&start.changes, &changes), contents: Vec::new() };
+    let counts = match &task_began {
+        None => ChangeCounts::of(&changes),
+        Some(began) => ChangeCounts::of(&all.since(began)),
+    };
+    if is_as_it_began {
         return Ok(Left { counts, snapshot: reference });
     }
-    let start = start.unwrap_or_default();
-    let changes = combined(&start.changes, &changes);
+    let changes = all.changes;
     if changes.is_empty() {
         return Ok(Left { counts, snapshot: None });
     }
     let workspace = Arc::new(workspace);
-    let keeping = Keeping { blobs, workspace: &workspace, manifest: &manifest, start: &start };
+    let keeping =
+        Keeping { blobs, workspace: &workspace, manifest: &manifest, start: &start, what };
     let snapshot = keeping.keep(changes).await?;
     Ok(Left { counts, snapshot: Some(snapshot) })
 }
@@ -78,6 +93,7 @@ struct Keeping<'a> {
     manifest: &'a Manifest,
     /// What that was of the source.
     start: &'a Snapshot,
+    what: Leave,
 }
 
 impl Keeping<'_> {
@@ -93,6 +109,8 @@ impl Keeping<'_> {
             if contents.contains_key(&blake3) || known.is_none() && at_start.contains(&blake3) {
                 continue;
             }
+            let is_alone = |known: &Content| known.blob == Some(blake3);
+            let known = known.filter(|known| self.what == Leave::End || is_alone(known));
             let kept = match known {
                 Some(known) => known,
                 None if size_bytes >= LARGE_BYTES => {

@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use errand_core::{
-    Digest, Manifest, Missing, Node, Origin, Placed, Placing, Snapshot, SnapshotRef, TaskId,
-    WorkspaceSource,
+    Change, Digest, Manifest, Missing, Node, Origin, Placed, Placing, Snapshot, SnapshotRef,
+    TaskId, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
@@ -39,6 +39,8 @@ pub(super) struct Wanted {
     /// The task that a repository lists it for.
     pub(super) listed_for: Option<TaskId>,
     pub(super) bounds: Bounds,
+    /// Whether other workspaces may start from the same snapshot.
+    pub(super) for_others: bool,
     /// Where blobs are waited for.
     pub(super) runtime: Handle,
 }
@@ -50,6 +52,8 @@ pub(crate) struct Made {
     pub(crate) began: Began,
     /// What it is of its source, where that is not all.
     pub(crate) snapshot: Option<(SnapshotRef, Snapshot)>,
+    /// How the task itself started, against its source, where this goes on from a checkpoint.
+    pub(crate) task_began: Option<Vec<Change>>,
     pub(crate) placed: Placed,
     /// What a repository knows of it.
     pub(crate) registered: Option<Registered>,
@@ -105,9 +109,16 @@ impl Maker {
         }
         placed.files = manifest.entries().len() as u64;
         let key = key_of_snapshot(reference);
-        let base = self.adopt(key, LinksOut::Kept, &workspace, &placed.missing, wanted)?;
-        let began = base.map_or(Began::Copied(manifest), Began::Shared);
-        Ok(Made { workspace, quota, began, snapshot: None, placed, registered })
+        let base = match wanted.for_others {
+            true => self.adopt(key, LinksOut::Kept, &workspace, &placed.missing, wanted)?,
+            false => None,
+        };
+        let began = match (base, began) {
+            (Some(base), _) => Began::Shared(base),
+            (None, Began::Shared(of) | Began::Overlaid(of, _)) => Began::Overlaid(of, manifest),
+            (None, Began::Copied(_)) => Began::Copied(manifest),
+        };
+        Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered })
     }
 
     /// Makes a workspace as its source has it.
@@ -118,7 +129,15 @@ impl Maker {
                 let (workspace, quota) = self.create(wanted)?;
                 let placed = copied(&quota, Missing::default());
                 let began = Began::Copied(Manifest::default());
-                Ok(Made { workspace, quota, began, snapshot: None, placed, registered: None })
+                Ok(Made {
+                    workspace,
+                    quota,
+                    began,
+                    snapshot: None,
+                    task_began: None,
+                    placed,
+                    registered: None,
+                })
             }
             _ => {
                 let (archive, links_out) = key_of(&wanted.origin)?
@@ -146,7 +165,15 @@ impl Maker {
         count_names(&quota, base.as_deref())?;
         let placed = copied(&quota, Missing::default());
         let began = self.began(base, &workspace, wanted)?;
-        Ok(Made { workspace, quota, began, snapshot: None, placed, registered: None })
+        Ok(Made {
+            workspace,
+            quota,
+            began,
+            snapshot: None,
+            task_began: None,
+            placed,
+            registered: None,
+        })
     }
 
     /// Makes a workspace from its base, where it has one.
@@ -163,7 +190,15 @@ impl Maker {
             Ok(placed) => {
                 let began = Began::Shared(base);
                 let registered = None;
-                Ok(Some(Made { workspace, quota, began, snapshot: None, placed, registered }))
+                Ok(Some(Made {
+                    workspace,
+                    quota,
+                    began,
+                    snapshot: None,
+                    task_began: None,
+                    placed,
+                    registered,
+                }))
             }
             // It was taken away meanwhile.
             Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -16,20 +16,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use errand_core::{
-    BlobError, Blobs, Digest, ErrorCode, Failure, Held, Job, Limits, Manifest, Missing, Origin,
-    Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
+    BlobError, Blobs, Checkpoint, Digest, ErrorCode, Failure, Held, Job, Limits, Manifest, Missing,
+    Origin, Snapshot, Staged, StartRefused, Task, TaskId, UnixMillis, WorkspaceSource,
 };
 use errand_workspace::git::Git;
 use errand_workspace::{
-    AllowedDirs, Bases, Began, Bounds, Quota, Scan, StartError, StopFlag, Workspaces, check_archive,
+    AllowedDirs, Bases, Began, Bounds, Quota, Scan, StartError, StopFlag, Workspaces,
+    check_archive, count,
 };
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 use crate::ended::{DISK_FULL, Ended};
+use crate::host::filesystem::TakenAway;
 use crate::keep::Destination;
-pub(crate) use left::leave;
+pub(crate) use left::{Leave, leave};
 pub(crate) use maker::Made;
 use maker::{Maker, Wanted};
 pub(crate) use mounts::{Mounted, Mounts};
@@ -109,8 +111,16 @@ impl Starts {
     }
 
     /// Makes the workspace of a task's run.
-    pub(crate) async fn stage(&self, task: &Task) -> Result<Staged, Failure> {
+    pub(crate) async fn stage(
+        &self,
+        task: &Task,
+        checkpoint: Option<&Checkpoint>,
+    ) -> Result<Staged, Failure> {
         let mut origin = task.origin();
+        let began = origin.snapshot.clone();
+        if let Some(checkpoint) = checkpoint {
+            origin.snapshot = checkpoint.workspace.clone();
+        }
         let mut captured = None;
         if let WorkspaceSource::Dir { path } = &task.workspace {
             if origin.captured.is_none() {
@@ -122,11 +132,21 @@ impl Starts {
             WorkspaceSource::Git { repo, .. } => format!("the repository `{repo}`: "),
             _ => "the workspace can't be made: ".to_owned(),
         };
-        let wanted = wanted(origin, task, Some(task.id));
+        let mut wanted = wanted(origin, task, Some(task.id));
+        wanted.for_others = checkpoint.is_none();
         let (maker, stops) = (self.maker.clone(), StopsWhenDropped(wanted.bounds.stop.clone()));
         let made = within(&task.limits, off_thread(move || maker.make(&wanted))).await;
         drop(stops);
-        let made = made?.map_err(|error| failure(error, &prefix))?;
+        let mut made = made?.map_err(|error| failure(error, &prefix))?;
+        if checkpoint.is_some() {
+            let read = async {
+                let blobs = blobs(&self.maker.blobs)?;
+                let read = Snapshot::read_if(&**blobs, began.as_ref()).await;
+                Ok(read.map_err(|error| io(&error))?.changes)
+            };
+            let read = read.await.map_err(|error| failure(StartError::Io(error), &prefix))?;
+            made.task_began = Some(read);
+        }
         let placed = made.placed.clone();
         Ok(Staged { captured, placed, workspace: Held(Arc::new(Mutex::new(Some(made)))) })
     }
@@ -184,7 +204,14 @@ impl Starts {
 
 fn wanted(origin: Origin, task: &Task, listed_for: Option<TaskId>) -> Wanted {
     let bounds = Bounds::of_bytes(task.limits.workspace_bytes);
-    Wanted { origin, name: name_of(task.id), listed_for, bounds, runtime: Handle::current() }
+    Wanted {
+        origin,
+        name: name_of(task.id),
+        listed_for,
+        bounds,
+        for_others: true,
+        runtime: Handle::current(),
+    }
 }
 
 /// Takes the workspace that was made for a run; nothing where it starts empty.
@@ -218,10 +245,7 @@ pub(crate) fn copy(
     name: &str,
 ) -> Result<Made, Failure> {
     let bounds = Bounds::of_bytes(job.limits.workspace_bytes);
-    let quota = match workspaces {
-        Some(workspaces) => workspaces.quota(bounds.bytes, bounds.files),
-        None => Quota::new(bounds.bytes, bounds.files),
-    };
+    let quota = quota(workspaces, &bounds);
     let made = || {
         let workspaces = workspaces.ok_or_else(|| std::io::Error::other("there is no place"))?;
         let workspace = workspaces.create(name).map_err(std::io::Error::other)?;
@@ -231,8 +255,30 @@ pub(crate) fn copy(
     let workspace = made().map_err(|error| failure(error, "the workspace can't be made: "))?;
     let placed = maker::copied(&quota, Missing::default());
     // Looked at where somebody wants to know what was changed.
-    let (began, snapshot, registered) = (Began::Copied(Manifest::default()), None, None);
-    Ok(Made { workspace, quota, began, snapshot, placed, registered })
+    let began = Began::Copied(Manifest::default());
+    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+}
+
+/// Takes the workspace that a local run left at its checkpoint for the next one.
+pub(crate) fn again(
+    workspaces: Option<&Arc<Workspaces>>,
+    taken: TakenAway,
+    job: &Job,
+) -> Result<Made, Failure> {
+    let bounds = Bounds::of_bytes(job.limits.workspace_bytes);
+    let quota = quota(workspaces, &bounds);
+    let TakenAway { workspace, began, .. } = taken;
+    let counted = || count(&workspace.manifest(None, &bounds.stop)?, &quota, &bounds);
+    counted().map_err(|error| failure(error, "the workspace can't be used again: "))?;
+    let placed = maker::copied(&quota, Missing::default());
+    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+}
+
+fn quota(workspaces: Option<&Arc<Workspaces>>, bounds: &Bounds) -> Quota {
+    match workspaces {
+        Some(workspaces) => workspaces.quota(bounds.bytes, bounds.files),
+        None => Quota::new(bounds.bytes, bounds.files),
+    }
 }
 
 /// Bounds by the task's own time what nobody else bounds: it is not running yet.

@@ -26,6 +26,7 @@ const MOST_KEPT: usize = 16;
 const MOST_KEPT_BYTES: u64 = 4 << 30;
 
 /// A directory that a guest sees and can't change.
+#[derive(Clone)]
 pub(crate) struct Mounted {
     /// Where it sees it.
     pub(crate) path: String,

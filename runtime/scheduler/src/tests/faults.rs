@@ -51,10 +51,11 @@ async fn at_every_write(fault: Fault) {
 }
 
 /// What is asked for: a key, what the task does, and for how long it sleeps.
-const SINGLE: [(&str, &str, u64); 5] = [
+const SINGLE: [(&str, &str, u64); 6] = [
     ("fails", "fail once", 0),
     ("naps", "sleep", 4_000),
     ("sleeps", "sleep", 60_000),
+    ("saves", "save", 0),
     ("is removed", "talk", 0),
     ("is cancelled", "hang", 0),
 ];

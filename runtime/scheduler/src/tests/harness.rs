@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, Clock, Digest, ErrorCode, Event, EventBody, ExecutorKind,
-    ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Left, Limits, Missing,
-    Outcome, Placed, Placing, Ran, RunHost, Runner, Signature, Staged, StartRefused, Status, Store,
-    Submitted, Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
+    AdmissionError, BoxFuture, Checkpoint, Clock, Digest, ErrorCode, Event, EventBody,
+    ExecutorKind, ExecutorProfile, Failure, FunctionProfile, Held, InputFault, Job, Left, Limits,
+    Missing, Outcome, Placed, Placing, Ran, RunHost, Runner, Signature, Staged, StartRefused,
+    Status, Store, Submitted, Task, TaskId, UnixMillis, WorkerId, WorkspaceSource,
 };
 use errand_store::MemoryStore;
 use serde_json::{Value, json};
@@ -177,7 +177,11 @@ impl Runner for Scripted {
         Box::pin(std::future::ready(checked))
     }
 
-    fn stage<'a>(&'a self, task: &'a Task) -> BoxFuture<'a, Result<Staged, Failure>> {
+    fn stage<'a>(
+        &'a self,
+        task: &'a Task,
+        _: Option<&'a Checkpoint>,
+    ) -> BoxFuture<'a, Result<Staged, Failure>> {
         let capture = self.capture.lock().unwrap().clone();
         Box::pin(async move {
             let captured = match task.captured {

@@ -2,6 +2,7 @@
 //! stands still until a test moves it.
 
 mod access;
+mod checkpoints;
 mod collecting;
 mod faults;
 mod harness;

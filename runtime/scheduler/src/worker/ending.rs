@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Draft, ErrorCode, EventBody, Failure, InterruptReason, Left, Outcome, Principal, Ran, Task,
-    TaskError,
+    Draft, ErrorCode, EventBody, Failure, InterruptReason, Left, Outcome, Principal, Ran, Saved,
+    Task, TaskError,
 };
 
 use super::Worker;
@@ -27,8 +27,10 @@ impl Ending {
         Self::Stopped(Stop::Cancel { by: by.clone(), reason })
     }
 
-    /// Returns the events that end the run, none where it has lost the right to append.
-    pub(super) fn drafts(self, worker: &Worker, task: &Task) -> Vec<Draft> {
+    /// Returns the events that end the run, none where it has lost the right to append, and what the task
+    /// saved, where it did.
+    pub(super) fn drafts(self, worker: &Worker, task: &Task) -> (Vec<Draft>, Option<Box<Saved>>) {
+        let mut saved = None;
         let (by, bodies) = match self {
             Self::Ran(Ran { outcome, left }) => (
                 None,
@@ -39,6 +41,11 @@ impl Ending {
                     }
                     Outcome::Failed(failure) => vec![failed(worker, task, failure, left)],
                     Outcome::Interrupted(reason) => interrupted(task, reason),
+                    Outcome::Saved(all) => {
+                        let state_bytes = all.checkpoint.state.len() as u64;
+                        saved = Some(all);
+                        vec![EventBody::CheckpointSaved { state_bytes }]
+                    }
                 },
             ),
             Self::Stopped(Stop::Drain) => (None, interrupted(task, InterruptReason::Drain)),
@@ -50,7 +57,8 @@ impl Ending {
         };
         let by = by.unwrap_or_else(|| worker.principal.clone());
         let at = worker.service.now();
-        bodies.into_iter().map(|body| Draft { at, by: by.clone(), progress: None, body }).collect()
+        let draft = |body| Draft { at, by: by.clone(), progress: None, body };
+        (bodies.into_iter().map(draft).collect(), saved)
     }
 }
 

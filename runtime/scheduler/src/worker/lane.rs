@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use errand_core::{
-    AttemptStart, Claimed, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job, JournalEntry,
-    LogOffsets, Outcome, Progress, RunHost, Seed, Staged, Stopped, Task, WorkspaceSource,
+    AttemptStart, Checkpoint, Claimed, Epoch, ErrorCode, EventBody, ExecutorKind, Failure, Job,
+    JournalEntry, LogOffsets, Outcome, Progress, RunHost, Seed, Staged, Stopped, Task,
+    WorkspaceSource,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -64,17 +65,18 @@ async fn run_one(
 ) -> bool {
     let Claimed { task, input, epoch, attempt_start } = claimed;
     let Ok(settling) = Arc::clone(&worker.settling).acquire_owned().await else { return false };
-    let (kind, journal) = match prepare(worker, &task, attempt_start.is_some()).await {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            tracing::error!(task = %task.id, %error, "a task could not be started");
-            if let Err(error) = worker.service.store().release(task.id, epoch).await {
-                tracing::error!(task = %task.id, %error, "a claimed task was not given back");
+    let Prepared { kind, checkpoint, journal } =
+        match prepare(worker, &task, attempt_start.is_some()).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(task = %task.id, %error, "a task could not be started");
+                if let Err(error) = worker.service.store().release(task.id, epoch).await {
+                    tracing::error!(task = %task.id, %error, "a claimed task was not given back");
+                }
+                worker.after(STORE_RETRY_MS).await;
+                return false;
             }
-            worker.after(STORE_RETRY_MS).await;
-            return false;
-        }
-    };
+        };
     let before = Before { start: attempt_start.as_ref(), journal: &journal };
     let run = Run::new(Arc::clone(worker), &task, epoch, before, Arc::clone(slot), settling);
     worker.service.0.runs.add(&run);
@@ -82,7 +84,7 @@ async fn run_one(
     let ending = if task.cancel_requested {
         Ending::cancelled(&worker.principal, None)
     } else if let Some(kind) = kind {
-        let staged = match stage(worker, &run, &task).await {
+        let staged = match stage(worker, &run, &task, checkpoint.as_ref()).await {
             Staging::Done(staged) => Ok(staged),
             Staging::Failed(failure) => Err(failure),
             Staging::Stopped(reason) => {
@@ -109,7 +111,8 @@ async fn run_one(
         match (run.start(started, fresh.then(|| start.clone()), how).await, staged) {
             (Ok(()), Ok(staged)) => {
                 let workspace = staged.map(|staged| staged.workspace);
-                let job = Job { workspace, ..job(&task, kind, input, start, (!fresh, journal)) };
+                let job = job(&task, kind, input, start, (!fresh, journal));
+                let job = Job { workspace, checkpoint, ..job };
                 guest(worker, &run, job).await
             }
             (Ok(()), Err(failure)) => Ending::Ran(Outcome::Failed(failure).into()),
@@ -125,26 +128,35 @@ async fn run_one(
         Ending::Ran(Outcome::Failed(failure).into())
     };
     worker.warm.forget(&run);
-    run.end(ending.drafts(worker, &task));
+    let (drafts, saved) = ending.drafts(worker, &task);
+    run.end(drafts, saved);
     run.has_waited()
 }
 
-/// Finds out how the executor runs tasks, if it is there, and what earlier runs of the attempt were
-/// answered.
-async fn prepare(
-    worker: &Worker,
-    task: &Task,
-    ran_before: bool,
-) -> Result<(Option<ExecutorKind>, Vec<JournalEntry>), ServiceError> {
+/// What a run is made of beside its task.
+struct Prepared {
+    /// How the executor runs tasks, if it is there.
+    kind: Option<ExecutorKind>,
+    /// What the attempt goes on from.
+    checkpoint: Option<Checkpoint>,
+    /// What earlier runs of it were answered since then.
+    journal: Vec<JournalEntry>,
+}
+
+/// Finds out how the executor runs tasks, and what earlier runs of the attempt left.
+async fn prepare(worker: &Worker, task: &Task, ran_before: bool) -> Result<Prepared, ServiceError> {
     let service = &worker.service;
     let entry = service.executor_entry(&task.namespace, &task.executor.name).await?;
     let version = entry.as_ref().and_then(|entry| entry.version(task.executor.digest));
     let kind = version.map(|version| version.profile.kind);
-    let journal = match ran_before {
-        true => service.store().journal(task.id).await?,
-        false => Vec::new(),
+    let (checkpoint, journal) = match ran_before {
+        true => {
+            let checkpoint = service.store().checkpoint(task.id).await?;
+            (checkpoint, service.store().journal(task.id).await?)
+        }
+        false => (None, Vec::new()),
     };
-    Ok((kind, journal))
+    Ok(Prepared { kind, checkpoint, journal })
 }
 
 fn job(
@@ -155,6 +167,7 @@ fn job(
     (goes_on, journal): (bool, Vec<JournalEntry>),
 ) -> Job {
     Job {
+        checkpoint: None,
         journal,
         resume: if goes_on { task.progress.clone() } else { Progress::default() },
         task: task.id,
@@ -185,11 +198,17 @@ enum Staging {
 }
 
 /// Makes the workspace that a run starts with.
-async fn stage(worker: &Worker, run: &Run, task: &Task) -> Staging {
-    if task.workspace == WorkspaceSource::Empty {
+async fn stage(
+    worker: &Worker,
+    run: &Run,
+    task: &Task,
+    checkpoint: Option<&Checkpoint>,
+) -> Staging {
+    let left = checkpoint.and_then(|checkpoint| checkpoint.workspace.as_ref());
+    if task.workspace == WorkspaceSource::Empty && left.is_none() {
         return Staging::Done(None);
     }
-    let stage = worker.service.0.parts.runner.stage(task);
+    let stage = worker.service.0.parts.runner.stage(task, checkpoint);
     tokio::select! {
         biased;
         reason = run.stopped() => Staging::Stopped(reason),
@@ -204,7 +223,7 @@ async fn stage(worker: &Worker, run: &Run, task: &Task) -> Staging {
 /// Ends a run that was stopped before its start was recorded: nothing is to be appended, and the task
 /// is claimable again where nobody has ended it.
 async fn give_up(worker: &Worker, run: &Run, epoch: Epoch, reason: Stop) {
-    run.end(Vec::new());
+    run.end(Vec::new(), None);
     if matches!(reason, Stop::Drain)
         && let Err(error) = worker.service.store().release(run.task(), epoch).await
     {

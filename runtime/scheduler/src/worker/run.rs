@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use bytes::Bytes;
 use errand_core::{
     AttemptStart, BoxFuture, Draft, Epoch, EventBody, JournalEntry, Kept, Level, LogOffsets, Meter,
-    Outside, Principal, Progress, RunHost, Stopped, Stream, Task, TaskId, UnixMillis, Wait,
+    Outside, Principal, Progress, RunHost, Saved, Stopped, Stream, Task, TaskId, UnixMillis, Wait,
     WorkerId,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
@@ -98,6 +98,8 @@ struct Pending {
     /// Who waits for them.
     waiting: Vec<oneshot::Sender<()>>,
     attempt_start: Option<AttemptStart>,
+    /// What is written with the `checkpoint_saved` among `drafts`.
+    saved: Option<Box<Saved>>,
     logs: Logs,
     /// When what is held back must be written.
     due: Option<UnixMillis>,
@@ -149,6 +151,7 @@ impl Run {
                 kept: Kept::of(before.journal),
                 waiting: Vec::new(),
                 attempt_start: None,
+                saved: None,
                 logs: Logs::new(task.logged, said.plus(task.attempt_logged)),
                 due: None,
                 sealed_bytes: 0,
@@ -266,7 +269,7 @@ impl Run {
     }
 
     /// Records the end, after all output. With no drafts the run just goes away.
-    pub(super) fn end(&self, drafts: Vec<Draft>) {
+    pub(super) fn end(&self, drafts: Vec<Draft>, saved: Option<Box<Saved>>) {
         let progress = self.meter.progress();
         let mut pending = self.lock();
         pending.ending = true;
@@ -279,6 +282,11 @@ impl Run {
                 self.settle(pending);
             }
             return;
+        }
+        if saved.is_some() {
+            // What the calls were answered is told to nobody again.
+            pending.entries.clear();
+            pending.saved = saved;
         }
         // An interrupted run is repeated: what is no whole character yet comes again.
         let repeats = |draft: &Draft| matches!(draft.body, EventBody::Interrupted { .. });

@@ -6,6 +6,7 @@
 //! | `t` task | the rest of the task from event 2 on, its output or error as payload |
 //! | `e` task, first number | the events of one append |
 //! | `j` task, first ordinal | calls of the journal, of one append |
+//! | `s` task | what the task saved for its next run, its state as payload |
 //! | `x` series, status, task | the index; for a queued task its place in the queue |
 //! | `d` series | what a series is: namespace, executor, digest |
 //! | `n` series | how many of its tasks are at each status |
@@ -72,6 +73,11 @@ pub(crate) fn journal_chunk(id: TaskId, ordinal: u64) -> [u8; 25] {
     key[..17].copy_from_slice(&journal(id));
     key[17..].copy_from_slice(&ordinal.to_be_bytes());
     key
+}
+
+/// What a task saved.
+pub(crate) fn checkpoint(id: TaskId) -> [u8; 17] {
+    tagged(b's', id)
 }
 
 pub(crate) fn index(series: u32, status: Status, id: TaskId) -> [u8; 22] {
@@ -145,6 +151,16 @@ pub(crate) fn task_blobs(id: TaskId) -> Vec<u8> {
     [b"rt", &id.to_bytes()[..]].concat()
 }
 
+/// What the references to blobs with answers of a task's journal start with.
+pub(crate) fn journal_blobs(id: TaskId) -> Vec<u8> {
+    [b"rj", &id.to_bytes()[..]].concat()
+}
+
+/// What the references to blobs of what a task saved start with.
+pub(crate) fn checkpoint_blobs(id: TaskId) -> Vec<u8> {
+    [b"rs", &id.to_bytes()[..]].concat()
+}
+
 /// What all blob references of a document start with.
 pub(crate) fn doc_blobs(kind: DocKind, key: &str) -> Vec<u8> {
     [b"rd", kind.as_str().as_bytes(), b"\0", key.as_bytes(), b"\0"].concat()
@@ -184,6 +200,8 @@ pub(crate) fn describe(key: &[u8]) -> String {
         Some(b'i') => "the submission of task",
         Some(b't') => "the record of task",
         Some(b'e') => "the log of task",
+        Some(b'j') => "the journal of task",
+        Some(b's') => "what was saved by task",
         Some(b'n') => "a series' counts",
         Some(b'd') => "a series",
         Some(b'k') => return "an idempotency key".into(),

@@ -4,6 +4,7 @@
 //! [`seal`]); bodies are JSON, so that a field can be added and old records still read. A fixture of
 //! each version is read in a test for ever.
 
+pub(crate) mod checkpoint;
 pub(crate) mod doc;
 pub(crate) mod event;
 pub(crate) mod journal;

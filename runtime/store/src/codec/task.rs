@@ -138,6 +138,9 @@ pub(crate) struct Live {
     /// Whether there is a journal.
     #[serde(default, skip_serializing_if = "is_false")]
     journaled: bool,
+    /// Whether there is a checkpoint.
+    #[serde(default, skip_serializing_if = "is_false")]
+    saved: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -166,7 +169,7 @@ fn is_false(value: &bool) -> bool {
 
 impl Live {
     fn of(task: &Task, private: &Private) -> Self {
-        let Private { lease, start, journaled } = private;
+        let Private { lease, start, journaled, saved } = private;
         // Written out, so that a field added to a task is not forgotten here.
         let Task {
             id: _,
@@ -236,6 +239,7 @@ impl Live {
                 environment: start.environment.clone(),
             }),
             journaled: *journaled,
+            saved: *saved,
         }
     }
 
@@ -267,7 +271,7 @@ impl Live {
             said: stored.said,
             environment: stored.environment,
         });
-        Private { lease, start, journaled: self.journaled }
+        Private { lease, start, journaled: self.journaled, saved: self.saved }
     }
 }
 
@@ -292,6 +296,8 @@ pub(crate) struct Private {
     pub(crate) start: Option<AttemptStart>,
     /// Whether it has a journal.
     pub(crate) journaled: bool,
+    /// Whether it has a checkpoint.
+    pub(crate) saved: bool,
 }
 
 /// A task with what is private to it.

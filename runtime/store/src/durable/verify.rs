@@ -173,7 +173,7 @@ impl Check<'_> {
     /// Checks the seals of what is not a task's.
     fn sealed(&mut self) -> Result<(), StoreError> {
         let view = self.view;
-        for tag in *b"ejkDtid" {
+        for tag in *b"ejskDtid" {
             for pair in view.kv.range(&[tag], &[tag + 1]) {
                 let (key, value) = pair?;
                 if let Err(error) = crate::codec::seal::open(&key, &value) {
@@ -181,7 +181,7 @@ impl Check<'_> {
                 }
             }
         }
-        for tag in *b"tej" {
+        for tag in *b"tejs" {
             for pair in view.kv.range(&[tag], &[tag + 1]) {
                 let (key, _) = pair?;
                 let id = key.get(1..17).and_then(|id| id.try_into().ok()).map(TaskId::from_bytes);

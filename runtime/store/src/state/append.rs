@@ -8,6 +8,7 @@ use errand_core::{
 use super::leases::Held;
 use super::{Active, Standing, State};
 use crate::blobs::BlobFiles;
+use crate::codec::checkpoint::PreparedCheckpoint;
 use crate::codec::event::{ChunkWriter, PreparedDraft};
 use crate::codec::journal::{self, PreparedEntry};
 use crate::codec::seal::{Part, seal};
@@ -21,6 +22,7 @@ pub(crate) struct PreparedAppend {
     guard: Guard,
     drafts: Vec<PreparedDraft>,
     attempt_start: Option<AttemptStart>,
+    checkpoint: Option<PreparedCheckpoint>,
     entries: Vec<PreparedEntry>,
     kept: Option<Kept>,
 }
@@ -28,12 +30,15 @@ pub(crate) struct PreparedAppend {
 impl PreparedAppend {
     /// Encodes events; their large parts are durable in blobs when this returns.
     pub(crate) fn new(append: Append, blobs: &dyn BlobFiles) -> Result<Self, StoreError> {
-        let Append { task, guard, drafts, attempt_start, entries, kept } = append;
+        let Append { task, guard, drafts, attempt_start, checkpoint, entries, kept } = append;
         let drafts: Result<_, _> =
             drafts.into_iter().map(|draft| PreparedDraft::new(draft, blobs)).collect();
         let entries: Result<_, _> =
             entries.into_iter().map(|entry| PreparedEntry::new(entry, blobs)).collect();
-        Ok(Self { task, guard, drafts: drafts?, attempt_start, entries: entries?, kept })
+        let (drafts, entries) = (drafts?, entries?);
+        let checkpoint = checkpoint.map(|saved| PreparedCheckpoint::new(&saved, blobs));
+        let checkpoint = checkpoint.transpose()?;
+        Ok(Self { task, guard, drafts, attempt_start, checkpoint, entries, kept })
     }
 }
 
@@ -45,10 +50,11 @@ struct Folded {
     started: Option<errand_core::WorkerId>,
 }
 
-/// What is to become of a task's journal, before any of it is written.
+/// What is to become of a task's journal and checkpoint, before any of it is written.
 #[derive(Default)]
 struct JournalChange {
     entries: Vec<PreparedEntry>,
+    checkpoint: Option<PreparedCheckpoint>,
     dropped: Vec<Slice>,
 }
 
@@ -75,7 +81,7 @@ impl State {
         let attempt = active.stored.task.attempt;
         // On an error the half-folded task is dropped; the next command reads it again.
         let folded = fold(&mut active.stored.task, append.drafts)?;
-        let mut change = JournalChange { entries: append.entries, dropped: Vec::new() };
+        let mut change = JournalChange { entries: append.entries, ..JournalChange::default() };
         // Before another attempt may begin: this one's is not what that starts from.
         if append.attempt_start.is_some() {
             active.stored.private.start = append.attempt_start;
@@ -83,8 +89,14 @@ impl State {
         if active.stored.task.attempt != attempt {
             change = self.begin_attempt(&mut active, append.kept, change.entries)?;
         } else if active.stored.task.status == Status::Completed {
-            change = JournalChange { entries: Vec::new(), dropped: self.journal_keys(&active)? };
+            change = JournalChange { dropped: self.all_keys(&active)?, ..JournalChange::default() };
             active.stored.private.journaled = false;
+            active.stored.private.saved = false;
+        } else if append.checkpoint.is_some() {
+            change.dropped = self.all_keys(&active)?;
+            change.checkpoint = append.checkpoint;
+            active.stored.private.journaled = false;
+            active.stored.private.saved = true;
         }
         active.stored.private.journaled |= !change.entries.is_empty();
         active.stored.private.lease = self.next_lease(&active, folded.started.as_ref());
@@ -108,14 +120,15 @@ impl State {
         kept: Option<Kept>,
         appended: Vec<PreparedEntry>,
     ) -> Result<JournalChange, StoreError> {
-        let mut change = JournalChange { entries: Vec::new(), dropped: self.journal_keys(active)? };
-        let private = &mut active.stored.private;
-        let (Some(kept), Some(start)) = (kept, &mut private.start) else {
-            private.start = None;
-            private.journaled = false;
-            return Ok(change);
+        let (Some(kept), Some(start)) = (kept, &mut active.stored.private.start) else {
+            let dropped = self.all_keys(active)?;
+            let private = &mut active.stored.private;
+            (private.start, private.journaled, private.saved) = (None, false, false);
+            return Ok(JournalChange { dropped, ..JournalChange::default() });
         };
         start.said = kept.said;
+        let dropped = self.journal_keys(active)?;
+        let mut change = JournalChange { dropped, ..JournalChange::default() };
         for entry in journal::read(&self.pending(), &*self.blobs, active.stored.task.id)? {
             change.entries.push(PreparedEntry::new(entry, &*self.blobs)?);
         }
@@ -126,15 +139,29 @@ impl State {
 
     /// Returns the keys of a task's journal.
     fn journal_keys(&self, active: &Active) -> Result<Vec<Slice>, StoreError> {
-        match active.stored.private.journaled {
-            true => self.keys_from(&keys::journal(active.stored.task.id)),
-            false => Ok(Vec::new()),
+        let id = active.stored.task.id;
+        if !active.stored.private.journaled {
+            return Ok(Vec::new());
         }
+        let mut found = self.keys_from(&keys::journal(id))?;
+        found.extend(self.keys_from(&keys::journal_blobs(id))?);
+        Ok(found)
+    }
+
+    /// Returns the keys of a task's journal and checkpoint.
+    fn all_keys(&self, active: &Active) -> Result<Vec<Slice>, StoreError> {
+        let id = active.stored.task.id;
+        let mut found = self.journal_keys(active)?;
+        if active.stored.private.saved {
+            found.push(Slice::from(&keys::checkpoint(id)));
+            found.extend(self.keys_from(&keys::checkpoint_blobs(id))?);
+        }
+        Ok(found)
     }
 
     fn put_entries(&mut self, id: TaskId, entries: &[PreparedEntry]) {
         for digest in entries.iter().filter_map(|entry| entry.blob) {
-            self.batch.put(keys::blob_ref(&keys::task_blobs(id), &digest), &[]);
+            self.batch.put(keys::blob_ref(&keys::journal_blobs(id), &digest), &[]);
         }
         for (key, sealed) in journal::seal_chunks(id, entries) {
             self.batch.put(&key, sealed);
@@ -196,6 +223,12 @@ impl State {
             self.batch.delete(key);
         }
         self.put_entries(id, &change.entries);
+        if let Some(checkpoint) = &change.checkpoint {
+            self.batch.put(&keys::checkpoint(id), checkpoint.seal(id));
+            for digest in checkpoint.blobs() {
+                self.batch.put(keys::blob_ref(&keys::checkpoint_blobs(id), &digest), &[]);
+            }
+        }
         self.batch.put(&keys::live(id), record);
         match (task.status, private.lease.as_ref()) {
             (Status::Running, Some(lease)) => {

@@ -19,7 +19,10 @@ impl State {
         let submitted = task::read_submission(&self.pending(), &*self.blobs, id)?;
         let mut gone = self.keys_from(&keys::chunks(id))?;
         gone.extend(self.keys_from(&keys::journal(id))?);
-        gone.extend(self.keys_from(&keys::task_blobs(id))?);
+        for blobs in [keys::task_blobs(id), keys::journal_blobs(id), keys::checkpoint_blobs(id)] {
+            gone.extend(self.keys_from(&blobs)?);
+        }
+        gone.push(Slice::from(&keys::checkpoint(id)));
         gone.extend(secondary(task).iter().map(|prefix| keys::entry(prefix, id)));
         gone.push(Slice::from(&keys::index(active.series, task.status, id)));
         gone.push(Slice::from(&keys::live(id)));

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod checkpoint;
 mod claim;
 mod docs;
 mod journal;

@@ -5,7 +5,7 @@
 //! `approval_decision {id}` · `child_spawn {executor, function?, input?, workspace?, name?, max_attempts?}`
 //! · `child_wait_all {ids, on_failure?}` · `child_wait_any {ids}` · `child_outcome {id}` · `child_cancel
 //! {id}` · `signal_wait {name, timeout_ms?}` · `signal_poll {name}` · `wait_any {children?, signals?,
-//! timer_ms?, approvals?}` · `checkpoint_save {state}` · `checkpoint_restored` · `publish {path,
+//! timer_ms?, approvals?}` · `checkpoint_save {state?, bytes?}` · `checkpoint_restored` · `publish {path,
 //! media_type?, text?}` · `this_task` · `context_state` · `context_set {value, version}`.
 //!
 //! `counting_checkpoint {until, each?}` counts up across checkpoints and answers how far it came.
@@ -45,7 +45,10 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
         }
         "signal_poll" => answered(signals::poll(arguments.text("name")?), parsed),
         "wait_any" => answered(waiting::wait_any(&awaitables(arguments)), |ready| json!(ready)),
-        "checkpoint_save" => refused(&checkpoint::save(arguments.text("state")?.as_bytes())),
+        "checkpoint_save" => match arguments.number_if_any("bytes") {
+            Some(bytes) => refused(&checkpoint::save(&vec![b'x'; bytes as usize])),
+            None => refused(&checkpoint::save(arguments.text("state")?.as_bytes())),
+        },
         "checkpoint_restored" => json!(checkpoint::restored().map(lossy)),
         "counting_checkpoint" => count(arguments)?,
         "publish" => {
@@ -74,7 +77,7 @@ pub(crate) fn answered<T>(result: Result<T, Error>, describe: impl FnOnce(T) -> 
     }
 }
 
-fn refused(error: &Error) -> Value {
+pub(crate) fn refused(error: &Error) -> Value {
     json!({"err": match error {
         Error::Unsupported(text) => json!({"unsupported": text}),
         Error::Denied(text) => json!({"denied": text}),

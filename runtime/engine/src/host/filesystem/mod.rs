@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use errand_core::{Manifest, Snapshot, SnapshotRef};
+use errand_core::{Change, Manifest, Snapshot, SnapshotRef};
 use errand_workspace::{
     Base, Began, Look, MAX_FILES, OpenFile, Quota, StopFlag, Workspace, WorkspaceError, Workspaces,
     locate,
@@ -68,6 +68,8 @@ pub(crate) struct TakenAway {
     pub(crate) workspace: Workspace,
     pub(crate) began: Began,
     pub(crate) snapshot: Option<(SnapshotRef, Snapshot)>,
+    /// How the task itself started, where the run went on from a checkpoint.
+    pub(crate) task_began: Option<Vec<Change>>,
 }
 
 /// The files of one run. A directory that starts empty is made when the guest first looks for it.
@@ -80,6 +82,8 @@ pub(crate) struct Files {
     began: Began,
     /// What that is of its source, where it is not all of it.
     snapshot: Option<(SnapshotRef, Snapshot)>,
+    /// How the task itself started, where this goes on from a checkpoint.
+    task_began: Option<Vec<Change>>,
     /// Whether it may have files that other workspaces have too.
     shares: bool,
     /// Whether one of those has another name now, so that its old one may be another's.
@@ -117,16 +121,18 @@ impl Files {
         let Start { name, made, seeds, mounts } = start;
         let (mut shares, mut registered) = (false, None);
         let (mut began, mut snapshot) = (Began::Copied(Manifest::default()), None);
+        let mut task_began = None;
         let (workspace, quota) = match made {
             Some(Made {
                 workspace,
                 quota,
                 began: at_start,
                 snapshot: of,
+                task_began: at_first,
                 registered: known,
                 ..
             }) => {
-                registered = known;
+                (registered, task_began) = (known, at_first);
                 // Also where its base is not known: it may have become that as far as half.
                 shares = true;
                 (began, snapshot) = (at_start, of);
@@ -148,6 +154,7 @@ impl Files {
             workspace,
             began,
             snapshot,
+            task_began,
             shares,
             renamed: false,
             has_links,
@@ -191,7 +198,8 @@ impl Files {
     pub(crate) fn take(&mut self) -> Option<TakenAway> {
         let workspace = self.workspace.take()?;
         let began = std::mem::replace(&mut self.began, Began::Copied(Manifest::default()));
-        Some(TakenAway { workspace, began, snapshot: self.snapshot.take() })
+        let (snapshot, task_began) = (self.snapshot.take(), self.task_began.take());
+        Some(TakenAway { workspace, began, snapshot, task_began })
     }
 
     /// Takes note that a directory may have been renamed or removed.

@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use errand_core::{
-    Answer, ErrorCode, EventBody, Failure, InterruptReason, Job, JournalEntry, Level, LogOffsets,
-    Outcome, RunHost, Stopped, Stream, Wait, WaitingFor,
+    Answer, AttemptStart, Checkpoint, ErrorCode, EventBody, Failure, InterruptReason, Job,
+    JournalEntry, Level, LogOffsets, Outcome, RunHost, Saved, Seed, Stopped, Stream, Wait,
+    WaitingFor,
 };
 use serde_json::{Value, json};
 
 use crate::tests::harness::transient;
+
+/// How often a task saves.
+const SAVES: u64 = 3;
 
 /// What the scenario expects of a task that has ended.
 pub(super) struct Expected {
@@ -26,6 +30,12 @@ pub(super) fn expected(action: &str, output: &Value) -> Expected {
     let (text, emitted) = match action {
         "talk" => (format!("one {} end", answer(0)), vec![1, 2]),
         "stumble" => (format!("first {} 503 {} ", answer(0), answer(1)), vec![1]),
+        "save" => {
+            let answers = output["answers"].as_array().expect("it answers all of them");
+            assert_eq!(answers.len() as u64, SAVES + 1, "{output}");
+            let legs = answers.iter().enumerate().map(|(leg, answer)| format!("{leg}: {answer} "));
+            (legs.collect(), (0..=SAVES).collect())
+        }
         "fail once" => ("try 1 try 2 ".into(), vec![1, 2]),
         "sleep" => ("before after".into(), vec![]),
         other => panic!("nothing is known of {other:?}"),
@@ -44,6 +54,7 @@ pub(super) async fn run(job: Job, host: Arc<dyn RunHost>, outside: Arc<AtomicU64
         Some("fail once") => guest.fail_once(attempt).await,
         Some("sleep") => guest.sleep_once(input["ms"].as_u64().expect("a time")).await,
         Some("hang") => guest.hang().await,
+        Some("save") => guest.save(job.start, job.checkpoint).await,
         other => panic!("nothing is known of {other:?}"),
     };
     outcome.unwrap_or(Outcome::Interrupted(InterruptReason::Lease))
@@ -104,6 +115,31 @@ impl Guest {
         self.sleep(ms).await?;
         self.say("after").await?;
         Ok(self.done())
+    }
+
+    /// Asks and says in each of its legs, and saves what it was answered after each but the last.
+    async fn save(
+        mut self,
+        start: AttemptStart,
+        restored: Option<Checkpoint>,
+    ) -> Result<Outcome, Stopped> {
+        let number = restored.as_ref().map_or(0, |checkpoint| checkpoint.number);
+        if let Some(checkpoint) = restored {
+            assert_eq!(start.seed.0[0], number as u8, "seed and state go together");
+            self.answers = serde_json::from_slice(&checkpoint.state).expect("its own state");
+            assert_eq!(self.answers.len(), number as usize);
+        }
+        self.emit(number.into()).await?;
+        let answer = self.ask().await?;
+        self.say(&format!("{number}: {answer} ")).await?;
+        if u64::from(number) == SAVES {
+            return Ok(self.done());
+        }
+        let number = number + 1;
+        let start = AttemptStart { seed: Seed([number as u8; 32]), ..start };
+        let state = json!(self.answers).to_string().into_bytes().into();
+        let checkpoint = Checkpoint { state, number, ..Checkpoint::default() };
+        Ok(Outcome::Saved(Box::new(Saved { start, checkpoint })))
     }
 
     async fn hang(self) -> Result<Outcome, Stopped> {

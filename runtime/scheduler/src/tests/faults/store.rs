@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use errand_core::{
-    Append, Artifact, BoxFuture, Claim, Claims, CollectedBlobs, Digest, Doc, DocKind, Due, Epoch,
-    Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListFilter, ListQuery, Namespace,
-    NewTask, Page, QueueDepth, Status, Store, StoreError, Submitted, Task, TaskId, UnixMillis,
-    WorkerId,
+    Append, Artifact, BoxFuture, Checkpoint, Claim, Claims, CollectedBlobs, Digest, Doc, DocKind,
+    Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListFilter, ListQuery,
+    Namespace, NewTask, Page, QueueDepth, Status, Store, StoreError, Submitted, Task, TaskId,
+    UnixMillis, WorkerId,
 };
 use errand_store::MemoryStore;
 use serde_json::Value;
@@ -193,6 +193,10 @@ impl Store for FaultyStore {
 
     fn journal(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<JournalEntry>, StoreError>> {
         self.read(self.inner.journal(id))
+    }
+
+    fn checkpoint(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Checkpoint>, StoreError>> {
+        self.read(self.inner.checkpoint(id))
     }
 
     fn task(&self, id: TaskId) -> BoxFuture<'_, Result<Option<Task>, StoreError>> {

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use errand_core::{Append, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError, Task};
+use errand_core::{
+    Append, AttemptStart, Checkpoint, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError,
+    Task,
+};
 
 use super::{Pending, Run, Stop};
 use crate::service::cancelled;
@@ -47,8 +50,10 @@ impl Run {
                     true => std::mem::take(&mut pending.entries),
                     false => Vec::new(),
                 };
+                let (attempt_start, checkpoint) = pending.take_starts(&drafts);
                 let append = Append {
-                    attempt_start: pending.attempt_start.take(),
+                    attempt_start,
+                    checkpoint,
                     entries,
                     kept: kept(&drafts, pending.kept),
                     ..Append::new(self.task, Guard::Lease(self.epoch), drafts)
@@ -160,6 +165,15 @@ impl Pending {
     /// Tells whether there is nothing to append.
     fn is_empty(&self) -> bool {
         self.drafts.is_empty() && self.entries.is_empty()
+    }
+
+    /// Takes what the attempt starts from with these events: for the first time, or from a checkpoint on.
+    fn take_starts(&mut self, drafts: &[Draft]) -> (Option<AttemptStart>, Option<Checkpoint>) {
+        let saves = |draft: &Draft| matches!(draft.body, EventBody::CheckpointSaved { .. });
+        match drafts.iter().any(saves).then(|| self.saved.take()).flatten() {
+            Some(saved) => (Some(saved.start), Some(saved.checkpoint)),
+            None => (self.attempt_start.take(), None),
+        }
     }
 
     /// Takes what the next append is made of: everything, but never a start together with what puts
