@@ -123,20 +123,20 @@ pub(crate) async fn run(
     };
     loop {
         let stdin = local.inherit_stdin;
-        let came = once(around, &loaded, job.clone(), host.clone(), stdin, start, after).await;
-        let (saved, taken) = match came {
-            Came::To(done) => return done,
-            Came::Again(saved, taken) => (saved, taken),
+        let again = around.blobs.is_none().then(|| job.clone());
+        let came = once(around, &loaded, job, host.clone(), stdin, start, after).await;
+        let (before, saved, taken) = match (came, again) {
+            (Came::To(done), _) => return done,
+            (Came::Again(saved, taken), Some(before)) => (before, *saved, taken),
+            (Came::Again(saved, _), None) => return Outcome::Saved(saved).into(),
         };
-        let resume = host.meter().progress();
-        let (start_anew, checkpoint) = (saved.start, Some(saved.checkpoint));
         job = Job {
-            start: start_anew,
-            checkpoint,
+            start: saved.start,
+            checkpoint: Some(saved.checkpoint),
             journal: Vec::new(),
-            resume,
+            resume: host.meter().progress(),
             workspace: None,
-            ..job
+            ..before
         };
         after.surveys = false;
         let made = taken.map(|taken| start::again(around.workspaces.as_ref(), taken, &job));
