@@ -111,6 +111,35 @@ result = [paid, flaky.text]
     assert_eq!(paths, ["/pay", "/flaky", "/flaky"]);
 }
 
+#[test]
+fn what_came_before_a_checkpoint_is_not_asked_again_and_what_follows_has_names_of_its_own() {
+    let peer = Peer::start(|request| Reply::new(200, request.path.clone()));
+    let server = granted(&peer);
+    let code = "
+import json, time
+before = json.loads(errand.restored() or b'[]')
+paid = errand.http('POST', url + '/pay', body='1').text
+if len(before) < 2:
+    errand.checkpoint(json.dumps(before + [paid]).encode())
+time.sleep(1.5)
+result = before + [paid]
+";
+    let id = server.agent().submit(&json!({"executor": "python", "input": program(&peer, code)}));
+    server.agent().follow(&id, &[]).until_event("waiting");
+    let server = again(server);
+    let task = server.agent().finish(&id);
+    assert_eq!(*result(&task), json!(["/pay", "/pay", "/pay"]));
+    let mut keys: Vec<String> = peer
+        .seen()
+        .iter()
+        .map(|request| request.header("idempotency-key").unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(keys.len(), 3, "each was made once");
+    keys.sort_unstable();
+    keys.dedup();
+    assert_eq!(keys.len(), 3, "each is a request of its own");
+}
+
 /// Tasks, and calls of each.
 const TASKS: usize = 100;
 const CALLS: usize = 10;

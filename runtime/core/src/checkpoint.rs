@@ -27,6 +27,9 @@ pub struct Checkpoint {
     pub waited_ns: u64,
     /// Bytes of output that were written by then.
     pub output_bytes: u64,
+    /// Bytes that answers to its requests had in their bodies by then.
+    #[serde(default)]
+    pub received_bytes: u64,
     /// The artifacts that were published by then.
     #[serde(default)]
     pub published: Published,

@@ -9,6 +9,7 @@ use errand_core::{AttemptStart, Checkpoint, ExecutorKind, LogOffsets, Saved};
 use crate::bindings::errand::task::checkpoint::Host;
 use crate::bindings::errand::task::types::{Bound, Error};
 use crate::ended::Ended;
+use crate::host::http::settle_all;
 use crate::state::RunState;
 
 /// Bytes of state that a task may save.
@@ -59,6 +60,8 @@ impl Host for RunState {
             return Ok(limit("checkpoints", MAX_CHECKPOINTS.into()));
         }
         self.fuel.charge_bytes(CHECKPOINT_FUEL + bytes)?;
+        // What is on its way is on record before the journal that would say so is dropped.
+        settle_all(self).await?;
         self.saving = Saving::Saved(state.into());
         Err(Ended::Saved.into())
     }
@@ -83,6 +86,7 @@ impl RunState {
             self.fuel.restore(checkpoint.executed_fuel, checkpoint.charged_fuel);
             self.stdio.restore(checkpoint.output_bytes);
             self.kept = (&checkpoint.published).into();
+            self.outgoing.restore(checkpoint.received_bytes);
         }
         self
     }
@@ -108,6 +112,7 @@ impl RunState {
             charged_fuel: self.fuel.charged(),
             waited_ns: self.clock.waited_ns(),
             output_bytes: self.stdio.written_bytes(),
+            received_bytes: self.outgoing.received_bytes(),
             published: self.kept.published(),
         };
         Ok(Saved { start, checkpoint })

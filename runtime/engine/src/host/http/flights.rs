@@ -100,6 +100,16 @@ impl Outgoing {
         self.flights.iter().find(|(_, state)| of(state)).map(|(flight, _)| *flight)
     }
 
+    /// Returns the bytes that answers to the attempt had so far.
+    pub(crate) fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// Goes on counting where a checkpoint was taken.
+    pub(crate) fn restore(&mut self, received_bytes: u64) {
+        self.received_bytes = received_bytes;
+    }
+
     fn receive(&mut self, bytes: u64) -> Result<(), Ended> {
         self.received_bytes = self.received_bytes.saturating_add(bytes);
         if self.received_bytes > MAX_RECEIVED_BYTES {
@@ -225,10 +235,13 @@ async fn send(
     })))
 }
 
-/// Names a request: the same for the same request of a task, in each run and attempt.
+/// Names a request: the same for the same request of a task, in each run and attempt. Numbers begin anew
+/// after a checkpoint, names don't.
 fn key_of(state: &RunState, entry: &JournalEntry) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("errand 2026 idempotency-key");
     hasher.update(&state.job.task.to_bytes());
+    let saved = state.job.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.number);
+    hasher.update(&saved.to_le_bytes());
     hasher.update(&entry.ordinal.to_le_bytes());
     hasher.update(entry.arguments.as_bytes());
     hasher.finalize().to_hex()[..32].to_owned()
@@ -244,6 +257,17 @@ pub(crate) async fn settle(
         wait(state, any).await?;
     }
     see(state, flight).await
+}
+
+/// Waits until all requests that are on their way are answered, and records the answers.
+pub(crate) async fn settle_all(state: &mut RunState) -> Result<(), Ended> {
+    let begun = |state: &State| matches!(state, State::Begun { .. });
+    let flights = state.outgoing.flights.iter().filter(|(_, state)| begun(state));
+    let flights: Vec<Flight> = flights.map(|(flight, _)| *flight).collect();
+    for flight in flights {
+        settle(state, flight).await?;
+    }
+    Ok(())
 }
 
 /// Records the answer to a request that has one, and takes note that the guest knows.

@@ -22,7 +22,7 @@ use super::clocks::WASI;
 use crate::state::RunState;
 
 pub(crate) use exchange::Bodies;
-pub(crate) use flights::{Flight, Outgoing, any_of, settle};
+pub(crate) use flights::{Flight, Outgoing, any_of, settle, settle_all};
 
 /// Longest name of a method or a scheme, in bytes. The types take any, and the host would keep it.
 const NAME_BYTES: usize = 64;
