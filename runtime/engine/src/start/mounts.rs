@@ -185,7 +185,10 @@ mod tests {
         assert!(is_there(1) && is_there(3) && is_there(101));
         assert!(mounts.known(read.archive).is_none());
         drop(read);
-        assert!(!is_there(0));
+        // By whoever held it last.
+        while is_there(0) {
+            tokio::task::yield_now().await;
+        }
     }
 
     #[tokio::test]

@@ -251,7 +251,9 @@ async fn a_call_whose_process_is_gone_is_the_next_runs_to_decide() {
     h.clock.pass(5, 1).await;
     h.clock.pass(5_000, 1).await;
     h.event(id, "waiting", 0).await;
-    h.clock.running(100, worker.stop()).await;
+    worker.shut_down();
+    h.clock.pass(10_000, 1).await;
+    worker.stop().await;
     world.is_given_up(id).await;
     assert_eq!(h.task(id).await.status, Status::Waiting);
     let worker = Running::start(&h.another_service(), "w2", 1).await;
