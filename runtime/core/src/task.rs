@@ -67,7 +67,7 @@ pub struct Task {
     pub first_attempt: u32,
     /// Runs begun, over all attempts.
     pub runs: u32,
-    /// Runs of this attempt that ended in a crash or a lost lease.
+    /// Runs of this attempt that ended in a crash or a lost lease, one after the other without news.
     pub recoveries: u32,
     /// Whether it goes on from where it was, ahead of new work.
     #[serde(default)]

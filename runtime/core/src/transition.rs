@@ -144,6 +144,9 @@ impl Task {
 
     fn fold(&mut self, event: &Event) {
         use EventBody as E;
+        if is_news(&event.body) {
+            self.recoveries = 0;
+        }
         match &event.body {
             E::Started { run, workspace, .. } => {
                 self.status = Status::Running;
@@ -244,4 +247,24 @@ impl Task {
         self.not_before = None;
         self.finished_at = Some(event.at);
     }
+}
+
+/// Tells whether a run has come further than those before it: one that repeats them records none of these
+/// again.
+fn is_news(body: &EventBody) -> bool {
+    use EventBody as E;
+    matches!(
+        body,
+        E::Log(_)
+            | E::Emitted { .. }
+            | E::ApprovalRequested { .. }
+            | E::ApprovalDecided { .. }
+            | E::ChildSpawned { .. }
+            | E::ChildFinished { .. }
+            | E::SignalReceived { .. }
+            | E::TimerFired { .. }
+            | E::HttpCalled { .. }
+            | E::ArtifactPublished(_)
+            | E::CheckpointSaved { .. }
+    )
 }

@@ -490,3 +490,33 @@ fn a_log_begins_with_submitted_alone() {
     let refused = Task::begin(TaskId::from_bytes([0; 16]), &event).expect_err("it is no beginning");
     assert_eq!((refused.kind, refused.status), ("retry_requested", None));
 }
+
+#[test]
+fn crashes_are_counted_from_the_last_news_of_an_attempt() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let submission = proptest::strategy::ValueTree::current(
+        &submission().new_tree(&mut runner).expect("a value"),
+    );
+    let (_, mut task) = begin(TaskId::from_bytes([0; 16]), submission);
+    let mut follow = |body: EventBody| {
+        let event = event(&task, (body, None, UnixMillis(2), [0; 3]));
+        task.apply(&event).expect("it may follow");
+        task.recoveries
+    };
+    let started = || EventBody::Started {
+        placed: None,
+        run: 0,
+        worker: WorkerId::new("worker").expect("valid"),
+        engine: "engine".into(),
+        workspace: None,
+    };
+    let crash = || EventBody::Interrupted { reason: InterruptReason::Crash };
+    assert_eq!((follow(started()), follow(crash())), (0, 1));
+    assert_eq!((follow(started()), follow(crash())), (1, 2), "a start is no news");
+    follow(started());
+    let until = Some(UnixMillis(9));
+    follow(EventBody::Waiting { waiting_for: WaitingFor::Timer, until });
+    assert_eq!(follow(EventBody::Resumed { warm: true }), 2, "nor is a wait, which is repeated");
+    assert_eq!(follow(EventBody::Emitted { kind: "step".into(), data: json!(1) }), 0);
+    assert_eq!(follow(crash()), 1);
+}

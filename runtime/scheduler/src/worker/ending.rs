@@ -11,7 +11,8 @@ use super::Worker;
 use super::run::Stop;
 use crate::service::cancelled;
 
-/// Runs of one attempt that may end in a crash or a lost lease. One more, and the task is `lost`.
+/// Runs of one attempt that may end in a crash or a lost lease before one comes further. One more, and the
+/// task is `lost`: it may be what kills its worker.
 const MAX_RECOVERIES: u32 = 5;
 
 /// How a run ended.
@@ -79,7 +80,10 @@ fn failed(worker: &Worker, task: &Task, failure: Failure, left: Option<Left>) ->
 pub(super) fn interrupted(task: &Task, reason: InterruptReason) -> Vec<EventBody> {
     let mut bodies = vec![EventBody::Interrupted { reason }];
     if reason != InterruptReason::Drain && task.recoveries >= MAX_RECOVERIES {
-        let message = format!("its worker died {} times while it ran", task.recoveries + 1);
+        let message = format!(
+            "its worker died {} times while it ran, and it came no further",
+            task.recoveries + 1
+        );
         bodies.push(EventBody::Failed {
             error: TaskError {
                 code: ErrorCode::Lost,
