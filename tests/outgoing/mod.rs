@@ -1,7 +1,9 @@
 //! Requests of tasks to the world outside: granted, made once, and bounded.
 
 mod answers;
+mod fetch;
 mod grants;
+mod llm;
 mod once;
 mod python;
 mod secrets;
