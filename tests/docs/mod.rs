@@ -33,6 +33,16 @@ fn the_page_on_requests_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_llm_shows_what_happens() {
+    check("docs/llm.md");
+}
+
+#[test]
+fn the_page_on_fetch_shows_what_happens() {
+    check("docs/fetch.md");
+}
+
+#[test]
 fn the_page_on_operating_shows_what_happens() {
     check("docs/operating.md");
 }
