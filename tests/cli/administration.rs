@@ -105,6 +105,8 @@ fn a_wrong_token_is_refused_and_never_printed() {
         let ran = ran.fails(4, "token");
         assert!(!ran.stderr.contains(token), "{}", ran.stderr);
     }
+    let odd = shell::run(server.command(&["list"]).env("ERRAND_TOKEN", "errand_0\n1"));
+    assert_eq!(odd.fails(2, "a character that none has").stderr.matches("errand_0").count(), 0);
     let help = shell::run(server.command(&["--help"]).env("ERRAND_TOKEN", server.agent_token()));
     assert!(!help.ok().contains(&server.agent_token()), "help shows variables, not secrets");
 }

@@ -8,8 +8,10 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use errand_core::AccessToken;
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::cli::GlobalArgs;
 use crate::errors::{CommandError, Exit, Result};
@@ -126,10 +128,10 @@ impl DataDir {
     }
 
     /// Reads a token.
-    pub(crate) fn token(&self, which: TokenFile) -> Result<Option<String>> {
+    pub(crate) fn token(&self, which: TokenFile) -> Result<Option<AccessToken>> {
         let path = self.root.join(which.name());
         match fs::read_to_string(&path) {
-            Ok(token) => Ok(Some(token.trim().to_owned())),
+            Ok(token) => Ok(Some(AccessToken::new(token))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(CommandError::refused(format_args!(
                 "read the token `{}`: {error}",
@@ -140,9 +142,10 @@ impl DataDir {
     }
 
     /// Writes a token, for the owner alone. Replaces the file in one step.
-    pub(crate) fn write_token(&self, which: TokenFile, token: &str) -> Result<()> {
+    pub(crate) fn write_token(&self, which: TokenFile, token: &AccessToken) -> Result<()> {
+        let line = Zeroizing::new([token.expose(), "\n"].concat());
         // A temporary file is mode 0600 from the moment it exists.
-        Ok(self.replace(which.name(), &format!("{token}\n"))?)
+        Ok(self.replace(which.name(), &line)?)
     }
 
     /// Returns the permissions of a file in the directory, nothing where there is none.
@@ -230,8 +233,9 @@ mod tests {
     fn a_token_is_its_owners_alone() {
         let (_temporary, data) = fresh();
         assert_eq!(data.token(TokenFile::Agent).expect("readable"), None);
-        data.write_token(TokenFile::Agent, "secret").expect("writable");
-        assert_eq!(data.token(TokenFile::Agent).expect("readable").as_deref(), Some("secret"));
+        data.write_token(TokenFile::Agent, &AccessToken::new("secret".into())).expect("writable");
+        let read = data.token(TokenFile::Agent).expect("readable").expect("written");
+        assert_eq!(read.expose(), "secret");
         assert_eq!(data.mode("agent.token").expect("there"), Some(0o600));
         assert_eq!(data.mode("").expect("there"), Some(0o700));
     }

@@ -23,6 +23,7 @@ mod store;
 mod submission;
 mod task;
 mod time;
+mod token;
 mod transition;
 
 use std::future::Future;
@@ -66,6 +67,7 @@ pub use store::{
 pub use submission::{Mount, Notify, Submission, WorkspaceSource};
 pub use task::{Progress, Status, Task};
 pub use time::{Clock, UnixMillis};
+pub use token::AccessToken;
 pub use transition::IllegalTransition;
 
 /// A boxed future, as the traits of this crate return it.

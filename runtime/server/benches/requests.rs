@@ -78,7 +78,8 @@ impl Bench {
         let blobs = Arc::new(MemoryBlobs::default());
         let service =
             Service::new(Parts::on_this_machine(store, blobs, Arc::new(Noop)), Settings::default());
-        let token = service.bootstrap_tokens().await.expect("tokens are made").operator.token;
+        let tokens = service.bootstrap_tokens().await.expect("tokens are made");
+        let token = tokens.operator.token.expose().to_owned();
         let router = router(service.clone(), ServerConfig::default());
         let this = Self { service, router, token };
         let upload = this.request("POST", "/v1/executors?name=noop", "wasm");

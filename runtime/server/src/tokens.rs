@@ -105,7 +105,7 @@ pub(crate) async fn create(call: Call, request: Request) -> Answer {
     let rights = rights.into_iter().collect();
     let wish = TokenRequest { name, namespace, rights, expires_at };
     let made = app.service.create_token(&caller, wish).await?;
-    let view = TokenView { token: Some(&made.token), ..TokenView::from(&made.info) };
+    let view = TokenView { token: Some(made.token.expose()), ..TokenView::from(&made.info) };
     json(StatusCode::CREATED, &view)
 }
 

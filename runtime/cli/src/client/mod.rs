@@ -14,10 +14,12 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use errand_core::AccessToken;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use ureq::http::{Method, Request, Response, StatusCode};
+use ureq::http::{HeaderValue, Method, Request, Response, StatusCode};
 use ureq::{Agent, Body};
+use zeroize::Zeroizing;
 
 pub(crate) use diff::TaskDiff;
 pub(crate) use route::Route;
@@ -44,7 +46,7 @@ const PAGE: &str = "500";
 pub(crate) struct Client {
     agent: Agent,
     url: String,
-    token: Option<String>,
+    token: Option<AccessToken>,
     data: Option<DataDir>,
 }
 
@@ -90,7 +92,7 @@ impl Client {
             }
         };
         let token = match (said(&globals.token), data) {
-            (Some(token), _) => Some(token.trim().to_owned()),
+            (Some(token), _) => Some(AccessToken::new(token)),
             // A local token is not shown to a host that nobody said it is for.
             (None, Ok(data))
                 if is_loopback(&url) || local.is_some() || globals.data_dir().is_some() =>
@@ -221,7 +223,11 @@ impl Client {
     ) -> Result<Response<Body>> {
         let mut request = Request::builder().method(method).uri(format!("{}{route}", self.url));
         if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
+            let bearer = Zeroizing::new(["Bearer ", token.expose()].concat());
+            let mut bearer = HeaderValue::from_str(&bearer)
+                .map_err(|_| CommandError::usage("the token has a character that none has"))?;
+            bearer.set_sensitive(true);
+            request = request.header("authorization", bearer);
         }
         if !headers.iter().any(|(name, _)| *name == "accept") {
             request = request.header("accept", "application/json");

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use errand_core::{ChangeCounts, ErrorCode, ExecutorKind, HttpGrant, Status, WaitingFor};
+use errand_core::{
+    AccessToken, ChangeCounts, ErrorCode, ExecutorKind, HttpGrant, Status, WaitingFor,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -201,5 +203,5 @@ pub(crate) struct Token {
     pub(crate) expires_at: Option<Timestamp>,
     /// The secret, in the answer to its creation alone.
     #[serde(default)]
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<AccessToken>,
 }

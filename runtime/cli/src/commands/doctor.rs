@@ -124,7 +124,9 @@ fn check_token(data: &DataDir, which: TokenFile, checks: &mut Vec<Check>) {
         (Ok(Some(mode)), _) if mode & 0o077 != 0 => {
             Check::bad(name, format!("can be read by others (mode {mode:o})"), CHMOD)
         }
-        (Ok(Some(_)), Ok(Some(token))) if !token.is_empty() && !token.contains('\n') => {
+        (Ok(Some(_)), Ok(Some(token)))
+            if !token.expose().is_empty() && !token.expose().contains('\n') =>
+        {
             Check::good(name, "readable by its owner alone")
         }
         (Ok(Some(_)), Ok(_)) => {

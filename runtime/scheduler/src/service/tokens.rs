@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use errand_core::{DocKind, Namespace, Principal, UnixMillis};
+use errand_core::{AccessToken, DocKind, Namespace, Principal, UnixMillis};
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{Caller, Right, Rights, Service, ServiceError};
 
@@ -48,18 +49,12 @@ pub struct TokenInfo {
 }
 
 /// A token with its secret, shown this once.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
     /// What it is.
     pub info: TokenInfo,
     /// What the bearer sends.
-    pub token: String,
-}
-
-impl std::fmt::Debug for NewToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewToken").field("info", &self.info).finish_non_exhaustive()
-    }
+    pub token: AccessToken,
 }
 
 /// The two tokens of a new data directory.
@@ -128,9 +123,9 @@ impl Service {
             let message = "a token can't allow more than the one that makes it".into();
             return Err(ServiceError::Forbidden { message });
         }
-        let mut random = [0; 40];
-        self.0.parts.random.fill(&mut random);
-        let (id, secret) = (hex(&random[..8]), hex(&random[8..]));
+        let mut random = Zeroizing::new([0; 40]);
+        self.0.parts.random.fill(&mut *random);
+        let (id, secret) = (hex(&random[..8]), Zeroizing::new(hex(&random[8..])));
         let stored = Stored {
             name: request.name,
             namespace,
@@ -141,8 +136,10 @@ impl Service {
         };
         let value = serde_json::to_value(&stored).map_err(ServiceError::internal)?;
         self.store().put_doc(DocKind::Token, id.clone(), None, Some(value)).await?;
-        let token = format!("{PREFIX}{id}_{secret}");
-        Ok(NewToken { info: stored.info(id), token })
+        // In one piece, so that none is left behind where it grew.
+        let mut token = String::with_capacity(PREFIX.len() + id.len() + 1 + secret.len());
+        token.extend([PREFIX, &id, "_", &secret]);
+        Ok(NewToken { info: stored.info(id), token: AccessToken::new(token) })
     }
 
     /// Returns all tokens that the caller may administer.

@@ -94,11 +94,11 @@ async fn another_namespace_does_not_exist() {
 async fn a_token_lets_in_until_it_is_revoked_or_ends() {
     let h = Harness::new().await;
     let boot = h.service.bootstrap_tokens().await.unwrap();
-    let agent = h.service.authenticate(&boot.agent.token).await.unwrap();
+    let agent = h.service.authenticate(boot.agent.token.expose()).await.unwrap();
     assert_eq!(agent.principal.as_str(), "agent");
     assert_eq!(agent.namespace, Some(Namespace::default()));
     assert_eq!(agent.rights, [Right::Read, Right::Submit].into_iter().collect::<Rights>());
-    let operator = h.service.authenticate(&boot.operator.token).await.unwrap();
+    let operator = h.service.authenticate(boot.operator.token.expose()).await.unwrap();
     assert_eq!((operator.namespace.clone(), operator.rights), (None, Rights::ALL));
 
     let request = TokenRequest {
@@ -108,23 +108,23 @@ async fn a_token_lets_in_until_it_is_revoked_or_ends() {
         expires_at: Some(h.service.now().plus_ms(500)),
     };
     let ci = h.service.create_token(&operator, request).await.unwrap();
-    assert!(h.service.authenticate(&ci.token).await.is_ok());
+    assert!(h.service.authenticate(ci.token.expose()).await.is_ok());
     h.clock.advance(500);
-    let ended = h.service.authenticate(&ci.token).await.unwrap_err();
+    let ended = h.service.authenticate(ci.token.expose()).await.unwrap_err();
     assert_eq!(ended, ServiceError::Unauthenticated);
 
     assert_eq!(h.service.tokens(&operator).await.unwrap().len(), 3);
     h.service.revoke_token(&operator, &boot.agent.info.id).await.unwrap();
-    for bad in [boot.agent.token.as_str(), "", "errand_", "errand_0_1", "x"] {
+    for bad in [boot.agent.token.expose(), "", "errand_", "errand_0_1", "x"] {
         let error = h.service.authenticate(bad).await.unwrap_err();
         assert_eq!(error, ServiceError::Unauthenticated);
     }
-    let mut wrong = boot.operator.token.clone();
+    let mut wrong = boot.operator.token.expose().to_owned();
     wrong.pop();
     wrong.push('g');
     assert!(h.service.authenticate(&wrong).await.is_err());
     let docs = h.store.docs(errand_core::DocKind::Token, String::new()).await.unwrap();
-    let secret = boot.operator.token.rsplit('_').next().unwrap();
+    let secret = boot.operator.token.expose().rsplit('_').next().unwrap();
     assert!(!format!("{docs:?}").contains(secret), "a secret was stored");
 }
 

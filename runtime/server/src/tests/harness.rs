@@ -78,8 +78,8 @@ impl Server {
         let stopping = setup.config.stopping.clone();
         Self {
             router: router(service.clone(), setup.config),
-            agent: tokens.agent.token,
-            operator: tokens.operator.token,
+            agent: tokens.agent.token.expose().to_owned(),
+            operator: tokens.operator.token.expose().to_owned(),
             stopping,
             gate,
             service,

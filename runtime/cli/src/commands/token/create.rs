@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use errand_core::AccessToken;
 use jiff::Timestamp;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::cli::GlobalArgs;
 use crate::client::{Client, Payload, Route, Token};
@@ -50,10 +52,11 @@ pub(crate) fn run(args: &CreateArgs, globals: &GlobalArgs) -> Result<Exit> {
     let answer = client.post(Route::new("/v1/tokens"), Payload::Json(request.to_string()))?;
     let mut out = Output::stdout();
     if args.json {
-        out.json_text(&answer.text)?;
+        out.json_text(&Zeroizing::new(answer.text))?;
     } else {
         let token: Token = answer.parse()?;
-        out.line(token.token.as_deref().unwrap_or_default())?;
+        let _text = Zeroizing::new(answer.text);
+        out.line(token.token.as_ref().map_or("", AccessToken::expose))?;
         output::note(format_args!("token {} for {}; it is not shown again", token.id, token.name));
     }
     Ok(Exit::Done)
