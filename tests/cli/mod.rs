@@ -14,6 +14,7 @@ mod plugin_new;
 mod plugin_test;
 mod run_limits;
 mod run_python;
+mod run_requests;
 mod run_wasm;
 mod serve;
 mod submit;

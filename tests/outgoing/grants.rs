@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{grant, id, program, result};
+use super::{grant, program, result};
 use crate::harness::{Peer, Server, plugin};
 
 #[test]
@@ -61,10 +61,6 @@ fn a_granted_environment_is_there_and_a_secret_only_as_a_placeholder() {
     let code = "import os\nresult = [os.environ['MODE'], os.environ['OPENAI_API_KEY']]";
     let task = server.agent().run("python", &json!({ "code": code }));
     assert_eq!(*result(&task), json!(["test", "<errand-secret:openai>"]));
-    let said = server
-        .agent()
-        .run("python", &json!({"code": "print('sk-very-', end='')\nprint('secret')"}));
-    assert_eq!(said["status"], "completed", "{}", id(&said));
 }
 
 #[test]

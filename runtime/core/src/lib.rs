@@ -2,11 +2,12 @@
 //! rest of the system stands.
 //!
 //! Owns the words (task, attempt, run, event, lease, executor), the one transition function
-//! ([`Task::apply`]) and the traits [`Store`], [`Blobs`], [`Runner`] and [`Clock`]. Does no I/O, knows
-//! no runtime, no database, no wire format and no WebAssembly.
+//! ([`Task::apply`]) and the traits [`Store`], [`Blobs`], [`Runner`], [`Egress`], [`Granting`] and
+//! [`Clock`]. Does no I/O, knows no runtime, no database, no wire format and no WebAssembly.
 
 mod blobs;
 mod checkpoint;
+mod endpoint;
 mod event;
 mod executor;
 mod grant;
@@ -31,6 +32,7 @@ use std::pin::Pin;
 
 pub use blobs::{BlobError, BlobRecord, Blobs};
 pub use checkpoint::{Checkpoint, Published, Saved};
+pub use endpoint::{Endpoint, EndpointPattern, InvalidEndpoint, Scheme};
 pub use event::{
     Artifact, Draft, ErrorCode, Event, EventBody, HttpFault, InterruptReason, Level, LogLine,
     Stream, TaskError, Verdict, WaitingFor,
@@ -38,10 +40,7 @@ pub use event::{
 pub use executor::{
     ExecutorKind, ExecutorProfile, ExecutorRecord, ExecutorVersion, FunctionProfile,
 };
-pub use grant::{
-    Endpoint, EndpointPattern, Granting, Grants, HttpGrant, InvalidEndpoint,
-    Missing as MissingGrant, Raised, Scheme, SecretName, Variable,
-};
+pub use grant::{Granting, Grants, HttpGrant, Raised, SecretName, Variable};
 pub use id::{
     ContextId, Digest, ExecutorName, ExecutorRef, InvalidName, Namespace, Principal, TaskId,
     WorkerId,

@@ -5,9 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use errand_core::{
-    Endpoint, ExecutorRef, Grants, HttpGrant, Namespace, Scheme, SecretName, Variable,
-};
+use errand_core::{Endpoint, ExecutorRef, Grants, HttpGrant, Namespace, Scheme, SecretName};
 
 use crate::address::{self, Kind};
 use crate::connect::{Reach, is_localhost};
@@ -36,9 +34,11 @@ impl Asked<'_> {
     /// With a text that says what to grant.
     pub(crate) fn choose<'a>(&self, grants: &'a Grants) -> Result<Chosen<'a>, String> {
         let Self { method, endpoint, .. } = self;
-        let mut allowing = grants.allowing(method, endpoint).map_err(|_| {
-            self.refusal(&format!("send {method} to {endpoint}"), &format!(" --method {method}"))
-        })?;
+        let mut allowing = grants.allowing(method, endpoint);
+        if allowing.is_empty() {
+            let what = format!("send {method} to {endpoint}");
+            return Err(self.refusal(&what, &format!(" --method {method}")));
+        }
         if let Some((secret, _)) = self.secrets.first()
             && self.endpoint.scheme == Scheme::Http
         {
@@ -113,14 +113,4 @@ impl Asked<'_> {
              '{endpoint}'{flags}{elsewhere}`"
         )
     }
-}
-
-/// Returns the secrets that grants name, which are looked for in all that an executor is told or says.
-pub(crate) fn secrets_of(grants: &Grants) -> BTreeSet<SecretName> {
-    let sent = grants.http.iter().flat_map(|grant| grant.secrets.keys());
-    let shown = grants.environment.values().filter_map(|variable| match variable {
-        Variable::Secret { secret } => Some(secret),
-        Variable::Text(_) => None,
-    });
-    sent.chain(shown).cloned().collect()
 }

@@ -28,7 +28,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::body::{Body, Bounds, State};
-use crate::choice::{Asked, secrets_of};
+use crate::choice::Asked;
 use crate::coding::Decoder;
 use crate::connect::{Connector, Dialler, Reach};
 use crate::dns::Resolver;
@@ -187,7 +187,8 @@ impl Egress for Client {
     }
 
     fn veil(&self, namespace: &Namespace, executor: &ExecutorRef) -> Option<Arc<dyn Veil>> {
-        let names = secrets_of(&self.shared.granting.granted(namespace, executor));
+        let grants = self.shared.granting.granted(namespace, executor);
+        let names: BTreeSet<SecretName> = grants.secrets().cloned().collect();
         if names.is_empty() {
             return None;
         }
@@ -227,7 +228,7 @@ async fn exchange(
         secrets: &used,
     };
     let chosen = asked.choose(&grants).map_err(OutgoingError::Denied)?;
-    let covered = secrets_of(&grants);
+    let covered: BTreeSet<SecretName> = grants.secrets().cloned().collect();
     let ready = async {
         shared.fill(&mut head, &used).await?;
         shared.secrets.learn(&covered).await;

@@ -30,8 +30,6 @@ const HOST_OWN: [&str; 8] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// What a placeholder begins with.
-const MARK: &str = "<errand-secret:";
 const CODINGS: HeaderValue = HeaderValue::from_static("gzip, deflate");
 const NO_CODING: HeaderValue = HeaderValue::from_static("identity");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("errand/", env!("CARGO_PKG_VERSION")));
@@ -63,7 +61,7 @@ impl Head {
     pub(crate) fn read(request: &OutgoingRequest) -> Result<Self, OutgoingError> {
         let method = method(&request.method)?;
         let (uri, endpoint) = target(&request.url)?;
-        if memmem::find(&request.body, MARK.as_bytes()).is_some()
+        if memmem::find(&request.body, SecretName::BEFORE.as_bytes()).is_some()
             && let Some(name) = placeholder(&String::from_utf8_lossy(&request.body))
         {
             return Err(OutgoingError::Denied(format!(

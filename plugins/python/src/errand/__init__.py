@@ -26,8 +26,8 @@ input: "dict[str, Any]" = {}
 
 __all__ = [
     "ChildFailed", "Decision", "Denied", "Error", "Invalid", "Limit", "NotFound", "Response", "Retry",
-    "TimedOut", "UnknownOutcome", "Unsupported", "approve", "checkpoint", "emit", "gather", "http", "input", "log", "progress",
-    "publish", "restored", "sleep", "spawn", "wait_any", "wait_signal",
+    "TimedOut", "UnknownOutcome", "Unsupported", "approve", "checkpoint", "emit", "gather", "http", "input",
+    "log", "progress", "publish", "restored", "sleep", "spawn", "wait_any", "wait_signal",
 ]
 
 # Tracebacks and the task's error then name what a program can import.

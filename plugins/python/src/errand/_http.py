@@ -219,6 +219,7 @@ def _failure(url: str, error: Any) -> Error:
         kind = _FAILURES.get(code)
         if kind is not None:
             return kind(f"errand.http: {message}")
+        return Error(f"errand.http: {host}: {value}")
     name = type(error).__name__.rpartition("_")[2]
     words = "".join(" " + letter.lower() if letter.isupper() else letter for letter in name).strip()
     value = getattr(value, "rcode", value)

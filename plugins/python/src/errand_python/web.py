@@ -57,13 +57,13 @@ class _Socket:
     def __init__(self, origin: str, timeout_s: "float | None"):
         self._origin = origin
         self._timeout_s = timeout_s
-        self._written = bytearray()
+        self._request = _Request()
         self._answer: "_Answer | None" = None
 
     def sendall(self, data: Any) -> None:
-        self._written += data
+        self._request.write(data)
         # At once, as a connection fails where the request is made, and not where its answer is read.
-        if self._answer is None and _is_whole(self._written):
+        if self._answer is None and self._request.is_whole():
             self._answer = self._send()
 
     def settimeout(self, timeout: "float | None") -> None:
@@ -76,7 +76,7 @@ class _Socket:
         pass
 
     def close(self) -> None:
-        self._written.clear()
+        self._request = _Request()
 
     def makefile(self, mode: str, *_: Any, **__: Any) -> io.BufferedReader:
         """Returns the answer to read."""
@@ -84,74 +84,103 @@ class _Socket:
         return io.BufferedReader(answer)
 
     def _send(self) -> "_Answer":
-        request = bytes(self._written)
-        self._written.clear()
-        head, _, body = request.partition(b"\r\n\r\n")
-        line, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _ = line.split(" ", 2)
-        fields = [tuple(map(str.strip, one.split(":", 1))) for one in lines if ":" in one]
-        given = {name.lower(): value for name, value in fields}
-        if given.get("transfer-encoding", "").lower() == "chunked":
-            body = _unchunked(body)
-            fields = [(name, value) for name, value in fields if name.lower() != "content-length"]
-        url = target if "://" in target else self._origin + target
-        return _Answer(method, url, fields, body, self._timeout_s)
-
-
-class _Answer(io.RawIOBase):
-    """A response as HTTP writes it, read from the host as it is wanted."""
-
-    def __init__(self, method, url, fields, body, timeout_s):
         from errand import _http
 
-        self._exchange = None
-        kept = [
-            (name.lower(), value.encode("latin-1"))
-            for name, value in fields
-            if name.lower() not in _HOP_BY_HOP
-        ]
+        request, self._request = self._request, _Request()
+        method, target, fields, body = request.parts()
+        url = target if "://" in target else self._origin + target
         try:
-            request = _http._request(method, url, kept, body or None)
-            self._exchange = _http.exchange(url, request, body or None, timeout_s)
+            sent = _http._request(method, url, _end_to_end(fields), body or None)
+            exchange = _http.exchange(url, sent, body or None, self._timeout_s)
         except _http.Error as error:
             failure = _as_os_error(error)
         else:
-            failure = None
-        if failure is not None:
-            raise failure
-        reason = http.client.responses.get(self._exchange.status, "")
-        lines = [f"HTTP/1.1 {self._exchange.status} {reason}"]
-        lines += [f"{name}: {value}" for name, value in self._exchange.fields if name not in _HOP_BY_HOP]
-        self._head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+            return _Answer(exchange, _head(exchange))
+        raise failure
+
+
+class _Request:
+    """What is written of a request, until it is whole."""
+
+    def __init__(self):
+        self._head = bytearray()
+        self._body: "bytearray | None" = None  # Nothing until the head has ended.
+        self._line = ""
+        self._fields: "list[tuple[str, str]]" = []
+        self._is_chunked = False
+        self._length = 0
+
+    def write(self, data: Any) -> None:
+        if self._body is not None:
+            self._body += data
+            return
+        self._head += data
+        head, found, body = self._head.partition(b"\r\n\r\n")
+        if found:
+            self._line, *lines = head.decode("latin-1").split("\r\n")
+            self._fields = [tuple(map(str.strip, one.split(":", 1))) for one in lines if ":" in one]
+            given = {name.lower(): value for name, value in self._fields}
+            self._is_chunked = given.get("transfer-encoding", "").lower() == "chunked"
+            self._length = int(given.get("content-length") or 0)
+            self._body = body
+
+    def is_whole(self) -> bool:
+        if self._body is None:
+            return False
+        if self._is_chunked:
+            return self._body.endswith(b"\r\n0\r\n\r\n") or self._body == b"0\r\n\r\n"
+        return len(self._body) >= self._length
+
+    def parts(self) -> "tuple[str, str, list[tuple[str, str]], bytes]":
+        """Returns method, target, fields and body."""
+        method, target, _ = self._line.split(" ", 2)
+        fields, body = self._fields, bytes(self._body or b"")
+        if self._is_chunked:
+            body = _unchunked(body)
+            fields = [(name, value) for name, value in fields if name.lower() != "content-length"]
+        return method, target, fields, body
+
+
+def _end_to_end(fields: Any) -> "list[tuple[str, bytes]]":
+    """Returns the fields that are not about a connection, as the host takes them."""
+    return [
+        (name.lower(), value if isinstance(value, bytes) else value.encode("latin-1"))
+        for name, value in fields
+        if name.lower() not in _HOP_BY_HOP
+    ]
+
+
+def _head(exchange: Any) -> bytes:
+    """Writes a response's head as HTTP does."""
+    reason = http.client.responses.get(exchange.status, "")
+    lines = [f"HTTP/1.1 {exchange.status} {reason}"]
+    lines += [f"{name}: {value}" for name, value in exchange.fields if name not in _HOP_BY_HOP]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+
+class _Answer(io.RawIOBase):
+    """A response, read from the host as it is wanted, after what is put before it."""
+
+    def __init__(self, exchange: Any, before: bytes = b""):
+        self._exchange = exchange
+        self._before = before
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer) -> int:
-        data = self._head[: len(buffer)]
+        data = self._before[: len(buffer)]
         if data:
-            self._head = self._head[len(data) :]
+            self._before = self._before[len(data) :]
         else:
             data = self._exchange.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        if self._exchange is not None and not self.closed:
+        if not self.closed:
             self._exchange.close()
         super().close()
-
-
-def _is_whole(request: bytearray) -> bool:
-    """Says whether a request is written to its end."""
-    head, found, body = request.partition(b"\r\n\r\n")
-    if not found:
-        return False
-    fields = [line.partition(b":") for line in head.lower().split(b"\r\n")[1:]]
-    given = {bytes(name): bytes(value.strip()) for name, _, value in fields}
-    if given.get(b"transfer-encoding") == b"chunked":
-        return body.endswith(b"0\r\n\r\n") and (len(body) == 5 or body.endswith(b"\r\n0\r\n\r\n"))
-    return len(body) >= int(given.get(b"content-length") or 0)
 
 
 def _as_os_error(error: Exception) -> Exception:
@@ -212,11 +241,7 @@ def _send_of_requests(adapter, request, stream=False, timeout=None, verify=True,
         body = b"".join(body)
     if isinstance(body, str):
         body = body.encode()
-    fields = [
-        (name.lower(), value if isinstance(value, bytes) else value.encode("latin-1"))
-        for name, value in request.headers.items()
-        if name.lower() not in _HOP_BY_HOP
-    ]
+    fields = _end_to_end(request.headers.items())
     waits = [wait for wait in (timeout if isinstance(timeout, tuple) else (timeout,)) if wait is not None]
     try:
         sent = _http._request(request.method, request.url, fields, body or None)
@@ -235,7 +260,7 @@ def _send_of_requests(adapter, request, stream=False, timeout=None, verify=True,
         headers.add(name, value)
         message.add_header(name, value)
     response = HTTPResponse(
-        body=_Body(answer),
+        body=_Answer(answer),
         headers=headers,
         status=answer.status,
         reason=http.client.responses.get(answer.status),
@@ -248,23 +273,3 @@ def _send_of_requests(adapter, request, stream=False, timeout=None, verify=True,
     if not stream:
         response.content  # Read now, as it does with a connection that goes back to its pool.
     return response
-
-
-class _Body(io.RawIOBase):
-    """An answer's body as a file."""
-
-    def __init__(self, exchange):
-        self._exchange = exchange
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        data = self._exchange.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._exchange.close()
-        super().close()

@@ -6,7 +6,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "it owns the cache of packages")]
 
+mod failed;
 mod pin;
+mod process;
 mod requirement;
 mod script;
 mod tool;

@@ -4,29 +4,20 @@
 //! are taken, so nobody's code runs outside the sandbox. Conditions of requirements are judged as on Linux
 //! under the sandbox's Python, whatever machine this is, so that the same is chosen everywhere.
 
-#![expect(clippy::disallowed_methods, reason = "it owns the installer's processes and their files")]
+#![expect(clippy::disallowed_methods, reason = "it owns the installer's files")]
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use serde::Deserialize;
+use tokio::process::Command;
 
+use super::failed::Failed;
 use super::pin::{Pin, Wheel};
-use super::tree;
+use super::process::{run, run_within};
 use crate::errors::{CommandError, Result};
 use crate::output;
 
-/// How long an installer may take.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How often it is looked at.
-const LOOK: Duration = Duration::from_millis(20);
-/// What it says at most, of which a person is shown the end.
-const MOST_SAID: u64 = 1 << 20;
-const MOST_SHOWN: usize = 2_000;
-const MOST_SENTENCE: usize = 300;
 /// What pip's wheels for Linux may be tagged with.
 const LINUX: [&str; 5] = [
     "manylinux_2_34_x86_64",
@@ -77,16 +68,8 @@ enum Tags {
     Pure,
 }
 
-/// Why an installer did not do it.
-enum Failed {
-    /// What was found out here.
-    Ours { sentence: String, hint: Option<String> },
-    /// What it said.
-    Said(String),
-}
-
 impl Tool {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Uv => "uv",
             Self::Pip => "pip",
@@ -336,179 +319,4 @@ fn last_part(url: &str) -> String {
     let path = url.split(['#', '?']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned()
-}
-
-/// Runs an installer to its end and returns what it wrote to standard output.
-fn run(command: &mut Command, scratch: &Path, step: &str) -> Result<String, Failed> {
-    run_within(command, scratch, step, scratch)
-}
-
-/// The same, and ends it when a directory becomes larger than packages may be.
-fn run_within(
-    command: &mut Command,
-    scratch: &Path,
-    step: &str,
-    watched: &Path,
-) -> Result<String, Failed> {
-    let path = |stream: &str| scratch.join(format!("{step}.{stream}"));
-    let (said, complained) = (path("stdout"), path("stderr"));
-    command
-        // Nothing of the directory that the person is in is meant for it.
-        .current_dir(scratch)
-        .env("TMPDIR", scratch)
-        .stdin(Stdio::null())
-        .stdout(fs::File::create(&said).map_err(Failed::io)?)
-        .stderr(fs::File::create(&complained).map_err(Failed::io)?);
-    let mut child = Ended(command.spawn().map_err(Failed::io)?);
-    let began = Instant::now();
-    let mut looked = began;
-    let status = loop {
-        if let Some(status) = child.0.try_wait().map_err(Failed::io)? {
-            break status;
-        }
-        if began.elapsed() > PATIENCE {
-            let seconds = PATIENCE.as_secs();
-            return Err(Failed::ours(format!("it took more than {seconds} s, and was stopped")));
-        }
-        if looked.elapsed() > Duration::from_secs(1) {
-            looked = Instant::now();
-            if let Err(too_much) = tree::check_size(watched) {
-                return Err(Failed::ours(too_much));
-            }
-        }
-        std::thread::sleep(LOOK);
-    };
-    if status.success() {
-        return read(said);
-    }
-    let mut text = read(complained)?;
-    if text.trim().is_empty() {
-        text = format!("it ended with {status}");
-    }
-    Err(Failed::Said(text))
-}
-
-/// A process that does not outlive the wait for it.
-struct Ended(std::process::Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        // Where it has ended already, both say so and do nothing.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn read(path: PathBuf) -> Result<String, Failed> {
-    use io::Read;
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(Failed::io)?;
-    file.take(MOST_SAID).read_to_end(&mut bytes).map_err(Failed::io)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-impl Failed {
-    fn ours(sentence: impl Into<String>) -> Self {
-        Self::Ours { sentence: sentence.into(), hint: None }
-    }
-
-    fn io(error: io::Error) -> Self {
-        Self::ours(error.to_string())
-    }
-
-    fn not_understood(tool: &str, error: &dyn std::fmt::Display) -> Self {
-        Self::ours(format!("what {tool} says can't be understood; a newer one may do: {error}"))
-    }
-
-    /// Says why packages could not be chosen, in one sentence and then in the installer's own words.
-    fn of_resolving(self, tool: Tool) -> CommandError {
-        let (said, sentence) = match &self {
-            Self::Ours { sentence, hint } => {
-                let error = CommandError::refused(sentence);
-                return hint.iter().fold(error, |error, hint| error.hint(hint));
-            }
-            Self::Said(said) if is_unreachable(said) => {
-                (said, "the package index can't be reached".to_owned())
-            }
-            Self::Said(said) => match not_found(said) {
-                Some(name) => {
-                    let why =
-                        "there is no such package, or no wheel of it that Python 3.14 could use";
-                    (said, format!("get `{}`: {why}", cut(name, MOST_SENTENCE)))
-                }
-                None => (said, format!("choose packages: {}", first_line(said))),
-            },
-        };
-        CommandError::refused(sentence).hint(format_args!("{} says: {}", tool.name(), told(said)))
-    }
-
-    /// Says why what was chosen could not be had.
-    fn of_installing(self, tool: Tool) -> CommandError {
-        match self {
-            Self::Ours { sentence, .. } => {
-                CommandError::refused(format_args!("get the packages that were chosen: {sentence}"))
-            }
-            Self::Said(said) => {
-                let sentence = format!("get the packages that were chosen: {}", first_line(&said));
-                CommandError::refused(sentence).hint(format_args!(
-                    "{} says: {}",
-                    tool.name(),
-                    told(&said)
-                ))
-            }
-        }
-    }
-}
-
-/// What an installer said, its warnings left out, and not endless.
-fn told(said: &str) -> String {
-    let lines = said.lines().filter(|line| {
-        let line = line.trim().to_ascii_lowercase();
-        !line.is_empty() && !line.starts_with("warning") && !line.starts_with("[notice]")
-    });
-    cut(&lines.collect::<Vec<_>>().join("\n"), MOST_SHOWN)
-}
-
-fn first_line(said: &str) -> String {
-    let told = told(said);
-    let line = told.lines().next().unwrap_or("it says nothing").trim();
-    let line =
-        ["ERROR: ", "error: "].iter().find_map(|mark| line.strip_prefix(mark)).unwrap_or(line);
-    cut(line, MOST_SENTENCE)
-}
-
-/// The package of which an installer says that there is nothing to take.
-fn not_found(said: &str) -> Option<&str> {
-    let after = |mark: &str| {
-        let rest = said.split_once(mark)?.1;
-        let ends =
-            rest.find(|char: char| char.is_whitespace() || char == '(').unwrap_or(rest.len());
-        Some(&rest[..ends]).filter(|name| !name.is_empty())
-    };
-    let before = |mark: &str| {
-        let rest = said.split_once(mark)?.0;
-        rest.split_whitespace().next_back()
-    };
-    after("No matching distribution found for ")
-        .or_else(|| before(" was not found in the "))
-        .or_else(|| before(" has no usable wheels"))
-        .map(|name| name.trim_matches(['`', '\'', '"', ',']))
-}
-
-fn is_unreachable(said: &str) -> bool {
-    [
-        "dns error",
-        "error sending request",
-        "Failed to establish a new connection",
-        "NewConnectionError",
-    ]
-    .iter()
-    .any(|mark| said.contains(mark))
-}
-
-fn cut(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
 }

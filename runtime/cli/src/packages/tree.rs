@@ -214,7 +214,7 @@ mod tests {
     fn what_differs_from_one_installer_to_the_other_is_left_out() {
         let tree = tree(&[
             (".lock", ""),
-            ("bin/a", "#!/home/me/python"),
+            ("bin/a", "#!/usr/bin/python3"),
             ("a.py", "x = 1"),
             ("a/__pycache__/b.pyc", ""),
             ("a/.gitignore", "*"),

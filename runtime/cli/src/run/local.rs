@@ -53,7 +53,7 @@ pub(super) fn run(args: &RunArgs, data: &DataDir) -> Result<i32> {
             reserve_bytes: 0,
             compiler: std::env::current_exe().map_err(anyhow::Error::from)?,
             blobs: None,
-            egress: requests::egress(&args.allow_http, runtime.handle()),
+            egress: Some(requests::egress(&args.allow_http, runtime.handle())),
             allowed: Arc::default(),
         })
         .map_err(anyhow::Error::from)?,

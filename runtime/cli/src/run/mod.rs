@@ -24,9 +24,9 @@ use crate::units;
 /// Runs a file now, in a sandbox, and follows it; needs no server
 ///
 /// The program sees its arguments, its standard input and a workspace with nothing in it but itself or a
-/// copy of a directory, and nothing else of this machine. A Python program can say which packages it needs, in
-/// a `# /// script` block (PEP 723) or by --with. Its standard output is this command's, and so is its exit code; 124 means that a limit was
-/// met, 125 that something went wrong on Errand's side.
+/// copy of a directory, and nothing else of this machine. A Python program can say which packages it needs,
+/// in a `# /// script` block (PEP 723) or by --with. Its standard output is this command's, and so is its
+/// exit code; 124 means that a limit was met, 125 that something went wrong on Errand's side.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -9,10 +9,11 @@ use errand_core::{
 use errand_egress::{Client, EgressOptions, Secrets};
 use tokio::runtime::Handle;
 
-/// Makes what sends the requests; nothing where none are allowed.
-pub(super) fn egress(hosts: &[EndpointPattern], runtime: &Handle) -> Option<Arc<dyn Egress>> {
+/// Makes what sends the requests, and says how to allow those that it does not send.
+pub(super) fn egress(hosts: &[EndpointPattern], runtime: &Handle) -> Arc<dyn Egress> {
+    // The platform's authorities are not read for a program that asks nobody.
     if hosts.is_empty() {
-        return None;
+        return Arc::new(Nowhere);
     }
     let grants = Grants { http: hosts.iter().map(grant).collect(), ..Grants::default() };
     let client = Client::new(EgressOptions {
@@ -22,7 +23,7 @@ pub(super) fn egress(hosts: &[EndpointPattern], runtime: &Handle) -> Option<Arc<
         extra_roots_pem: Vec::new(),
         runtime: runtime.clone(),
     });
-    Some(Arc::new(Local(client)))
+    Arc::new(Local(client))
 }
 
 fn grant(url: &EndpointPattern) -> HttpGrant {
@@ -64,6 +65,24 @@ impl Egress for Local {
                 error => error,
             })
         })
+    }
+
+    fn veil(&self, _: &Namespace, _: &ExecutorRef) -> Option<Arc<dyn Veil>> {
+        None
+    }
+}
+
+/// Sends nothing.
+struct Nowhere;
+
+impl Egress for Nowhere {
+    fn send(
+        &self,
+        request: OutgoingRequest,
+    ) -> BoxFuture<'static, Result<OutgoingResponse, OutgoingError>> {
+        let host = host(&request.url);
+        let text = format!("no requests are allowed here: `--allow-http {host}` allows this one");
+        Box::pin(std::future::ready(Err(OutgoingError::Denied(text))))
     }
 
     fn veil(&self, _: &Namespace, _: &ExecutorRef) -> Option<Arc<dyn Veil>> {

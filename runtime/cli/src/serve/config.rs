@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use errand_core::{Grants, SecretName, Variable};
+use errand_core::{Grants, SecretName};
 use errand_egress::SecretSource;
 use errand_scheduler::{Grantee, WarmLimits, check_grants};
 use serde::de::Error as _;
@@ -88,7 +88,7 @@ struct ConfigFile {
     #[serde(default)]
     grants: BTreeMap<GranteeKey, Spanned<Grants>>,
     #[serde(default)]
-    secrets: BTreeMap<SecretName, SecretFrom>,
+    secrets: BTreeMap<SecretName, SecretSource>,
     quotas: Option<Spanned<toml::Value>>,
 }
 
@@ -104,28 +104,6 @@ impl TryFrom<String> for GranteeKey {
         text.parse().map(Self).map_err(|error: errand_core::InvalidName| {
             format!("`{text}`: {error}, with `NAMESPACE/` before it for another namespace than `default`")
         })
-    }
-}
-
-/// Where a secret comes from: exactly one of these.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-enum SecretFrom {
-    /// A variable of the server's environment.
-    Environment(String),
-    /// A file.
-    File(PathBuf),
-    /// What a command prints.
-    Command(Vec<String>),
-}
-
-impl From<SecretFrom> for SecretSource {
-    fn from(from: SecretFrom) -> Self {
-        match from {
-            SecretFrom::Environment(name) => Self::Environment(name),
-            SecretFrom::File(path) => Self::File(path),
-            SecretFrom::Command(words) => Self::Command(words),
-        }
     }
 }
 
@@ -233,7 +211,7 @@ impl Settings {
                 .into_iter()
                 .map(|(key, grants)| (key.0, grants.into_inner()))
                 .collect(),
-            secrets: file.secrets.into_iter().map(|(name, from)| (name, from.into())).collect(),
+            secrets: file.secrets,
             log: match (args.log, file.log) {
                 (Some(log), _) | (None, Some(LogFilter(log))) => log,
                 (None, None) => "info".to_owned(),
@@ -296,12 +274,7 @@ impl ConfigFile {
         if let Some(fault) = check_grants(grants).into_iter().next() {
             return Some(format!("`{}` {}", fault.pointer, fault.message));
         }
-        let named = grants.http.iter().flat_map(|grant| grant.secrets.keys());
-        let variables = grants.environment.values().filter_map(|variable| match variable {
-            Variable::Secret { secret } => Some(secret),
-            Variable::Text(_) => None,
-        });
-        let unknown = named.chain(variables).find(|name| !self.secrets.contains_key(*name))?;
+        let unknown = grants.secrets().find(|name| !self.secrets.contains_key(*name))?;
         Some(format!(
             "there is no secret `{unknown}`; `[secrets.{unknown}]` says where it comes from"
         ))

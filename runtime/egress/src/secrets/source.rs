@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
+use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
@@ -18,7 +19,8 @@ const MAX_BYTES: usize = 64 * 1024;
 const COMMAND_MS: u64 = 10_000;
 
 /// Where a value comes from.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SecretSource {
     /// A variable of the server's environment.
     Environment(String),

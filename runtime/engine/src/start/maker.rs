@@ -59,6 +59,13 @@ pub(crate) struct Made {
     pub(crate) registered: Option<Registered>,
 }
 
+impl Made {
+    /// A workspace that is what its source is, at the task's first start.
+    pub(super) fn new(workspace: Workspace, quota: Quota, began: Began, placed: Placed) -> Self {
+        Self { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None }
+    }
+}
+
 impl Maker {
     /// Makes a workspace.
     pub(super) fn make(&self, wanted: &Wanted) -> Result<Made, StartError> {
@@ -118,7 +125,7 @@ impl Maker {
             (None, Began::Shared(of) | Began::Overlaid(of, _)) => Began::Overlaid(of, manifest),
             (None, Began::Copied(_)) => Began::Copied(manifest),
         };
-        Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered })
+        Ok(Made { registered, ..Made::new(workspace, quota, began, placed) })
     }
 
     /// Makes a workspace as its source has it.
@@ -129,15 +136,7 @@ impl Maker {
                 let (workspace, quota) = self.create(wanted)?;
                 let placed = copied(&quota, Missing::default());
                 let began = Began::Copied(Manifest::default());
-                Ok(Made {
-                    workspace,
-                    quota,
-                    began,
-                    snapshot: None,
-                    task_began: None,
-                    placed,
-                    registered: None,
-                })
+                Ok(Made::new(workspace, quota, began, placed))
             }
             _ => {
                 let (archive, links_out) = key_of(&wanted.origin)?
@@ -165,15 +164,7 @@ impl Maker {
         count_names(&quota, base.as_deref())?;
         let placed = copied(&quota, Missing::default());
         let began = self.began(base, &workspace, wanted)?;
-        Ok(Made {
-            workspace,
-            quota,
-            began,
-            snapshot: None,
-            task_began: None,
-            placed,
-            registered: None,
-        })
+        Ok(Made::new(workspace, quota, began, placed))
     }
 
     /// Makes a workspace from its base, where it has one.
@@ -190,15 +181,7 @@ impl Maker {
             Ok(placed) => {
                 let began = Began::Shared(base);
                 let registered = None;
-                Ok(Some(Made {
-                    workspace,
-                    quota,
-                    began,
-                    snapshot: None,
-                    task_began: None,
-                    placed,
-                    registered,
-                }))
+                Ok(Some(Made { registered, ..Made::new(workspace, quota, began, placed) }))
             }
             // It was taken away meanwhile.
             Err(StartError::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(None),

@@ -256,7 +256,7 @@ pub(crate) fn copy(
     let placed = maker::copied(&quota, Missing::default());
     // Looked at where somebody wants to know what was changed.
     let began = Began::Copied(Manifest::default());
-    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+    Ok(Made::new(workspace, quota, began, placed))
 }
 
 /// Takes the workspace that a local run left at its checkpoint for the next one.
@@ -271,7 +271,7 @@ pub(crate) fn again(
     let counted = || count(&workspace.manifest(None, &bounds.stop)?, &quota, &bounds);
     counted().map_err(|error| failure(error, "the workspace can't be used again: "))?;
     let placed = maker::copied(&quota, Missing::default());
-    Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered: None })
+    Ok(Made::new(workspace, quota, began, placed))
 }
 
 fn quota(workspaces: Option<&Arc<Workspaces>>, bounds: &Bounds) -> Quota {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use errand_core::{DocKind, ExecutorRef, Granting, Grants, HttpGrant, Namespace, StoreError};
+use serde_json::Value;
 
 use super::request::escaped;
 use super::{Caller, Fault, Right, Service, ServiceError};
@@ -76,22 +77,30 @@ impl Service {
             false => Some(serde_json::to_value(&grants).map_err(ServiceError::internal)?),
         };
         let key = grantee.to_string();
-        for _ in 0..MAX_TRIES {
-            let before = self.store().doc(DocKind::Grant, key.clone()).await?;
-            if before.is_none() && value.is_none() {
-                break;
-            }
-            let version = before.map(|doc| doc.version);
-            match self.store().put_doc(DocKind::Grant, key.clone(), version, value.clone()).await {
-                Ok(_) => break,
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
+        self.write_grants(&key, value).await?;
         self.refresh_grants().await?;
         tracing::info!(grantee = %grantee, by = %caller.principal, "grants were changed");
         let configured = self.0.parts.grants.configured(&grantee);
         Ok(GrantsView { grantee, configured, written: grants })
+    }
+
+    async fn write_grants(&self, key: &str, value: Option<Value>) -> Result<(), ServiceError> {
+        for _ in 0..MAX_TRIES {
+            let before = self.store().doc(DocKind::Grant, key.to_owned()).await?;
+            if before.is_none() && value.is_none() {
+                return Ok(());
+            }
+            let version = before.map(|doc| doc.version);
+            let put = self.store().put_doc(DocKind::Grant, key.to_owned(), version, value.clone());
+            match put.await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(ServiceError::conflict(format!(
+            "the grants of `{key}` are being changed by many at once"
+        )))
     }
 
     /// Returns all that an executor is granted, by whichever entry.

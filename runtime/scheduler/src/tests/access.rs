@@ -1,12 +1,16 @@
 //! Rights, namespaces and tokens.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use errand_core::{Namespace, Principal, Store, Submitted};
+use errand_core::{Grants, Namespace, Principal, Store, Submitted, Variable};
 use serde_json::json;
 
+use super::faults::store::{FaultyStore, Plan};
 use super::harness::Harness;
 use crate::{
-    BulkFilter, Caller, ListRequest, Right, Rights, ServiceError, TaskRequest, TokenRequest,
+    BulkFilter, Caller, ListRequest, Right, Rights, Service, ServiceError, Settings, TaskRequest,
+    TokenRequest,
 };
 
 fn caller(namespace: &str, rights: &[Right]) -> Caller {
@@ -148,4 +152,22 @@ async fn an_administrator_of_one_namespace_makes_no_token_for_another() {
     assert_eq!(h.service.tokens(&admin).await.unwrap().len(), 1);
     let error = h.service.revoke_token(&admin, &boot.operator.info.id).await.unwrap_err();
     assert!(matches!(error, ServiceError::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_always_comes_second_with_grants_is_told_so() {
+    let h = Harness::new().await;
+    let plan = Plan::without_faults();
+    let mut parts = h.service.0.parts.clone();
+    parts.store = Arc::new(FaultyStore::open(Arc::clone(&h.store), Arc::clone(&plan)).await);
+    let service = Service::new(parts, Settings::default());
+    let environment = [("MODE".to_owned(), Variable::Text("test".into()))].into();
+    let grants = Grants { environment, ..Grants::default() };
+    plan.contend(1);
+    let operator = caller("default", &[Right::Admin]);
+    let put = || service.put_grants(&operator, None, "python", grants.clone());
+    assert!(put().await.is_ok(), "once is no harm");
+    plan.contend(u64::MAX);
+    let refused = put().await.unwrap_err();
+    assert!(matches!(refused, ServiceError::Conflict { .. }), "{refused}");
 }

@@ -2,7 +2,7 @@
 
 mod guest;
 mod process;
-mod store;
+pub(super) mod store;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

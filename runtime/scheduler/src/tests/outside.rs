@@ -10,7 +10,12 @@ use errand_core::{
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::faults::store::{FaultyStore, Plan};
 use super::harness::{Harness, Running, soon};
+use crate::{Service, Settings};
+
+/// When what the store refused is tried again.
+const STORE_RETRY_MS: u64 = 1_000;
 
 /// The world that the tasks of a test ask.
 #[derive(Clone, Default)]
@@ -259,5 +264,28 @@ async fn a_call_whose_process_is_gone_is_the_next_runs_to_decide() {
     let worker = Running::start(&h.another_service(), "w2", 1).await;
     h.completed(id).await;
     assert_eq!(h.task(id).await.output.as_deref(), Some(&json!("nobody knows")));
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_are_not_lost_where_others_change_the_task_meanwhile() {
+    let (h, world) = harness().await;
+    let plan = Plan::without_faults();
+    let mut parts = h.service.0.parts.clone();
+    parts.store = Arc::new(FaultyStore::open(Arc::clone(&h.store), Arc::clone(&plan)).await);
+    let service = Service::new(parts, Settings::default());
+    let worker = Running::start(&service, "w1", 1).await;
+    let id = h.submit(json!({})).await;
+    world.is_asked(id).await;
+    h.clock.pass(5, 1).await;
+    h.clock.pass(5_000, 1).await;
+    h.event(id, "waiting", 0).await;
+    // As often as it is tried at once.
+    plan.contend(8);
+    world.answer(id);
+    h.clock.pass(STORE_RETRY_MS, 1).await;
+    h.completed(id).await;
+    assert_eq!(h.task(id).await.output.as_deref(), Some(&json!("42")));
+    assert_eq!(world.times(id), 1);
     worker.stop().await;
 }

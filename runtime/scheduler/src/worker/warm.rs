@@ -34,10 +34,10 @@ struct Waiting {
     run: Arc<Run>,
     memory_bytes: u64,
     /// How it can be dropped.
-    drop: Drop,
+    drop: HowToDrop,
 }
 
-enum Drop {
+enum HowToDrop {
     /// Not yet: its wait is not on record.
     No,
     /// At once: its wait is on record, and somebody else wakes the task.
@@ -49,7 +49,7 @@ enum Drop {
 impl Warm {
     /// Takes a run in that is about to wait.
     pub(super) fn enter(&self, run: &Arc<Run>, memory_bytes: u64) {
-        let waiting = Waiting { run: Arc::clone(run), memory_bytes, drop: Drop::No };
+        let waiting = Waiting { run: Arc::clone(run), memory_bytes, drop: HowToDrop::No };
         self.lock().insert(run.task(), waiting);
     }
 
@@ -62,7 +62,7 @@ impl Warm {
         limits: &WarmLimits,
     ) -> Arc<Notify> {
         let told = Arc::<Notify>::default();
-        let drop = Drop::Tell(Arc::clone(&told));
+        let drop = HowToDrop::Tell(Arc::clone(&told));
         let mut waiting = self.lock();
         waiting.insert(run.task(), Waiting { run: Arc::clone(run), memory_bytes, drop });
         trim(&mut waiting, limits);
@@ -73,7 +73,7 @@ impl Warm {
     pub(super) fn recorded(&self, id: TaskId, limits: &WarmLimits) {
         let mut waiting = self.lock();
         if let Some(one) = waiting.get_mut(&id) {
-            one.drop = Drop::Stop;
+            one.drop = HowToDrop::Stop;
         }
         trim(&mut waiting, limits);
     }
@@ -93,7 +93,7 @@ impl Warm {
 
     /// Drops all whose wait is on record.
     pub(super) fn clear(&self) {
-        for (_, one) in self.lock().extract_if(|_, one| matches!(one.drop, Drop::Stop)) {
+        for (_, one) in self.lock().extract_if(|_, one| matches!(one.drop, HowToDrop::Stop)) {
             one.run.stop(Stop::Cold);
         }
     }
@@ -112,13 +112,13 @@ fn trim(waiting: &mut HashMap<TaskId, Waiting>, limits: &WarmLimits) {
         }
         let cheapest = waiting
             .iter()
-            .filter(|(_, one)| !matches!(one.drop, Drop::No))
+            .filter(|(_, one)| !matches!(one.drop, HowToDrop::No))
             .min_by_key(|(id, one)| (one.run.progress().fuel_used, **id))
             .map(|(id, _)| *id);
         let Some(dropped) = cheapest.and_then(|id| waiting.remove(&id)) else { return };
         match dropped.drop {
-            Drop::Tell(told) => told.notify_one(),
-            Drop::Stop | Drop::No => dropped.run.stop(Stop::Cold),
+            HowToDrop::Tell(told) => told.notify_one(),
+            HowToDrop::Stop | HowToDrop::No => dropped.run.stop(Stop::Cold),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Actions that try to reach the network.
 //!
-//! `http_get {url}` through `wasi:http/outgoing-handler`, `http_get_often {url, times}` one after the other · `resolve {host}` and `connect {address}` through
-//! WASI's sockets.
+//! `http_get {url}` through `wasi:http/outgoing-handler`, `http_get_often {url, times}` one after the other ·
+//! `resolve {host}` and `connect {address}` through WASI's sockets.
 
 use crate::bindings::Failure;
 use crate::bindings::wasi::http::outgoing_handler;

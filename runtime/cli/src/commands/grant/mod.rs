@@ -5,8 +5,10 @@ mod remove;
 mod set;
 mod show;
 
+use std::collections::BTreeMap;
+
 use clap::{Args, Subcommand};
-use errand_core::Grants;
+use errand_core::{Grants, HttpGrant, Raised, Variable};
 use serde::Deserialize;
 use ureq::http::Method;
 
@@ -48,25 +50,13 @@ struct GranteeArgs {
 struct Entry {
     executor: String,
     namespace: String,
-    #[serde(flatten)]
-    written: Written,
+    #[serde(default)]
+    http: Vec<HttpGrant>,
+    #[serde(default)]
+    environment: BTreeMap<String, Variable>,
+    #[serde(default)]
+    limits: Raised,
     configured: Grants,
-}
-
-#[derive(Deserialize)]
-struct Written {
-    #[serde(default)]
-    http: Vec<errand_core::HttpGrant>,
-    #[serde(default)]
-    environment: std::collections::BTreeMap<String, errand_core::Variable>,
-    #[serde(default)]
-    limits: errand_core::Raised,
-}
-
-impl From<Written> for Grants {
-    fn from(Written { http, environment, limits }: Written) -> Self {
-        Self { http, environment, limits }
-    }
 }
 
 /// Where the entry of a grantee is changed.
@@ -93,8 +83,8 @@ impl<'a> Grantor<'a> {
 
     /// Reads what was written, changes it and writes it.
     fn change(&self, change: impl FnOnce(&mut Grants) -> Result<()>) -> Result<()> {
-        let (entry, _) = self.read()?;
-        let mut grants = Grants::from(entry.written);
+        let (Entry { http, environment, limits, .. }, _) = self.read()?;
+        let mut grants = Grants { http, environment, limits };
         change(&mut grants)?;
         let text = serde_json::to_string(&grants).map_err(anyhow::Error::from)?;
         self.client.send(Method::PUT, self.route(), Payload::Json(text), &[]).map(drop)

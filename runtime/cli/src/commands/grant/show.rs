@@ -3,7 +3,7 @@
 use clap::Args;
 use errand_core::Grants;
 
-use super::{GranteeArgs, Grantor};
+use super::{Entry, GranteeArgs, Grantor};
 use crate::cli::GlobalArgs;
 use crate::errors::{Exit, Result};
 use crate::output::Output;
@@ -26,12 +26,13 @@ pub(crate) fn run(args: &ShowArgs, globals: &GlobalArgs) -> Result<Exit> {
         out.json_text(&text)?;
         return Ok(Exit::Done);
     }
-    let written = Grants::from(entry.written);
-    if written.is_empty() && entry.configured.is_empty() {
-        out.line(format_args!("{} in {}: nothing is granted", entry.executor, entry.namespace))?;
+    let Entry { executor, namespace, http, environment, limits, configured } = entry;
+    let written = Grants { http, environment, limits };
+    if written.is_empty() && configured.is_empty() {
+        out.line(format_args!("{executor} in {namespace}: nothing is granted"))?;
         return Ok(Exit::Done);
     }
-    for (source, grants) in [("errand.toml", &entry.configured), ("errand grant", &written)] {
+    for (source, grants) in [("errand.toml", &configured), ("errand grant", &written)] {
         if !grants.is_empty() {
             out.line(format_args!("by {source}"))?;
             out.text(render::grants::overview(grants))?;

@@ -79,9 +79,9 @@ impl HttpAnswer {
     /// Returns the bytes of its body.
     pub(super) fn bytes(&self) -> u64 {
         match self {
-            Self::Response(Response { body: Body::Inline(text), .. }) => (text.len() / 4 * 3)
-                .saturating_sub(text.bytes().rev().take_while(|byte| *byte == b'=').count())
-                as u64,
+            Self::Response(Response { body: Body::Inline(text), .. }) => {
+                (text.trim_end_matches('=').len() * 3 / 4) as u64
+            }
             Self::Response(Response { body: Body::Blob { size_bytes, .. }, .. }) => *size_bytes,
             Self::Fault(_) => 0,
         }

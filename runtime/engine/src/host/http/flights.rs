@@ -41,7 +41,7 @@ pub(crate) struct Outgoing {
     pub(crate) pollables: HashMap<u32, Flight>,
     handed_over: u64,
     received_bytes: u64,
-    /// What bodies take that are not sent yet.
+    /// What bodies of requests take that are not answered yet.
     pub(super) room: Room,
 }
 
@@ -173,24 +173,26 @@ async fn send(
     timeouts.total_ms = timeouts.total_ms.min(left_ms);
     let told = Told { method: method.clone(), host, request_bytes: body.len() as u64 };
     let named = headers.iter().position(|(name, _)| name == IDEMPOTENCY_KEY);
-    let repeatable = named.is_some()
-        || matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
+    let repeatable =
+        named.is_some() || matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
     // What an earlier run began says until when; a fresh one does not.
     let began_before = matches!(entry.answer, Answer::Awaited { until: Some(_) });
-    let fault = if began_before && !repeatable {
-        Some(unknown(&method))
-    } else if state.outgoing.egress.is_none() {
-        let message =
-            "no requests are allowed here; `errand run --allow-http HOST` allows some".into();
-        Some(HttpAnswer::Fault(HttpFault { code: "denied".into(), message }))
-    } else {
-        None
+    let egress = match state.outgoing.egress.clone() {
+        _ if began_before && !repeatable => Err(unknown(&method)),
+        Some(egress) => Ok(egress),
+        None => {
+            let message = "no requests can be sent here".into();
+            Err(HttpAnswer::Fault(HttpFault { code: "denied".into(), message }))
+        }
     };
-    if let Some(answer) = fault {
-        let entry = journal::answer(entry, &answer, true, now)?;
-        journal::record(state, vec![told.event(&answer, 0)], entry).await?;
-        return Ok(Pending::Known { answer, at: now });
-    }
+    let egress = match egress {
+        Ok(egress) => egress,
+        Err(answer) => {
+            let entry = journal::answer(entry, &answer, true, now)?;
+            journal::record(state, vec![told.event(&answer, 0)], entry).await?;
+            return Ok(Pending::Known { answer, at: now });
+        }
+    };
     let key = bytes::Bytes::from(key_of(state, &entry));
     match named {
         Some(at) if headers[at].1.is_empty() => headers[at].1 = key,
@@ -212,9 +214,6 @@ async fn send(
             state.host.durable().await?;
         }
     }
-    let Some(egress) = state.outgoing.egress.clone() else {
-        return Err(Ended::Host("requests can't be sent".into()));
-    };
     Ok(Pending::Coming(Sending::start(Send {
         egress,
         bodies: state.outgoing.bodies.clone(),

@@ -193,7 +193,6 @@ fn code_of(fault: HttpFault) -> ErrorCode {
     match code.as_str() {
         "connect" => ErrorCode::ConnectionRefused,
         "timeout" => ErrorCode::HttpResponseTimeout,
-        "limit" => ErrorCode::HttpResponseBodySize(None),
         "dns" => ErrorCode::DnsError(DnsErrorPayload { rcode: Some(message), info_code: None }),
         _ => ErrorCode::InternalError(Some(format!("{code}: {message}"))),
     }

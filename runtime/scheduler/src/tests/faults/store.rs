@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 /// What happens at the write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(in crate::tests) enum Fault {
     /// It is not done, and answers so.
     Error,
     /// It is not done, and the process is gone.
@@ -25,15 +25,33 @@ pub(super) enum Fault {
 }
 
 /// Which write fails, counted from 1 over all processes that use the store one after the other.
-pub(super) struct Plan {
+pub(in crate::tests) struct Plan {
     fault: Fault,
     at: u64,
     writes: AtomicU64,
+    /// Changes that will find that somebody else came first.
+    contended: AtomicU64,
 }
 
 impl Plan {
     pub(super) fn new(fault: Fault, at: u64) -> Arc<Self> {
-        Arc::new(Self { fault, at, writes: AtomicU64::new(0) })
+        let (writes, contended) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { fault, at, writes, contended })
+    }
+
+    /// One by which every write is done.
+    pub(in crate::tests) fn without_faults() -> Arc<Self> {
+        Self::new(Fault::Error, u64::MAX)
+    }
+
+    /// Lets the next changes of tasks and documents come second.
+    pub(in crate::tests) fn contend(&self, changes: u64) {
+        self.contended.store(changes, Ordering::SeqCst);
+    }
+
+    fn comes_second(&self) -> bool {
+        let less = |left: u64| left.checked_sub(1);
+        self.contended.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less).is_ok()
     }
 
     /// Tells whether the write came to pass that is to fail.
@@ -48,7 +66,7 @@ impl Plan {
 }
 
 /// The store as one process sees it.
-pub(super) struct FaultyStore {
+pub(in crate::tests) struct FaultyStore {
     inner: Arc<MemoryStore>,
     plan: Arc<Plan>,
     /// What waited when the process began, by when it is due: a store that is opened again hands it out,
@@ -58,7 +76,7 @@ pub(super) struct FaultyStore {
 }
 
 impl FaultyStore {
-    pub(super) async fn open(inner: Arc<MemoryStore>, plan: Arc<Plan>) -> Self {
+    pub(in crate::tests) async fn open(inner: Arc<MemoryStore>, plan: Arc<Plan>) -> Self {
         let filter = ListFilter { status: Some(Status::Waiting), ..ListFilter::default() };
         let query = ListQuery { namespace: None, filter, before: None, limit: 100 };
         let waiting = inner.list(query).await.expect("it can be read").items;
@@ -109,6 +127,16 @@ impl FaultyStore {
         })
     }
 
+    fn change<'a, T: Send + 'a>(
+        &'a self,
+        change: BoxFuture<'a, Result<T, StoreError>>,
+    ) -> BoxFuture<'a, Result<T, StoreError>> {
+        match self.plan.comes_second() {
+            true => Box::pin(std::future::ready(Err(StoreError::Conflict))),
+            false => self.write(change),
+        }
+    }
+
     fn read<'a, T: 'a>(
         &'a self,
         read: BoxFuture<'a, Result<T, StoreError>>,
@@ -131,7 +159,7 @@ impl Store for FaultyStore {
     }
 
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Task, StoreError>> {
-        self.write(self.inner.append(append))
+        self.change(self.inner.append(append))
     }
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<Claims, StoreError>> {
@@ -162,7 +190,7 @@ impl Store for FaultyStore {
         expected: Option<u64>,
         value: Option<Value>,
     ) -> BoxFuture<'_, Result<u64, StoreError>> {
-        self.write(self.inner.put_doc(kind, key, expected, value))
+        self.change(self.inner.put_doc(kind, key, expected, value))
     }
 
     fn take_due(&self, now: UnixMillis, max: usize) -> BoxFuture<'_, Result<Due, StoreError>> {

@@ -154,7 +154,7 @@ impl Worker {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        Err(StoreError::Conflict.into())
     }
 }
 
