@@ -144,9 +144,6 @@ impl Task {
 
     fn fold(&mut self, event: &Event) {
         use EventBody as E;
-        if is_news(&event.body) {
-            self.recoveries = 0;
-        }
         match &event.body {
             E::Started { run, workspace, .. } => {
                 self.status = Status::Running;
@@ -158,6 +155,7 @@ impl Task {
                 self.started_at.get_or_insert(event.at);
             }
             E::Log(line) => {
+                self.recoveries = 0;
                 for offsets in [&mut self.logged, &mut self.attempt_logged] {
                     *offsets.of_mut(line.stream) += line.stream_bytes();
                 }
@@ -181,6 +179,7 @@ impl Task {
             }
             E::CheckpointSaved { .. } => {
                 self.requeue();
+                self.recoveries = 0;
                 // The run that goes on writes what comes after it.
                 self.attempt_logged = LogOffsets::default();
             }
@@ -211,8 +210,9 @@ impl Task {
                 self.end(Status::Cancelled, event);
                 self.error = Some(error.clone());
             }
-            E::Submitted(_)
-            | E::Emitted { .. }
+            E::Submitted(_) => {}
+            // The attempt has come further: a run that repeats it records none of these again.
+            E::Emitted { .. }
             | E::ApprovalRequested { .. }
             | E::ApprovalDecided { .. }
             | E::ChildSpawned { .. }
@@ -220,7 +220,7 @@ impl Task {
             | E::SignalReceived { .. }
             | E::TimerFired { .. }
             | E::HttpCalled { .. }
-            | E::ArtifactPublished(_) => {}
+            | E::ArtifactPublished(_) => self.recoveries = 0,
         }
     }
 
@@ -247,24 +247,4 @@ impl Task {
         self.not_before = None;
         self.finished_at = Some(event.at);
     }
-}
-
-/// Tells whether a run has come further than those before it: one that repeats them records none of these
-/// again.
-fn is_news(body: &EventBody) -> bool {
-    use EventBody as E;
-    matches!(
-        body,
-        E::Log(_)
-            | E::Emitted { .. }
-            | E::ApprovalRequested { .. }
-            | E::ApprovalDecided { .. }
-            | E::ChildSpawned { .. }
-            | E::ChildFinished { .. }
-            | E::SignalReceived { .. }
-            | E::TimerFired { .. }
-            | E::HttpCalled { .. }
-            | E::ArtifactPublished(_)
-            | E::CheckpointSaved { .. }
-    )
 }
