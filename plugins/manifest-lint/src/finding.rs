@@ -1,46 +1,8 @@
-//! What a rule is and what it found.
+//! What a rule found.
 
 use crate::resource::Resource;
-use serde::{Deserialize, Serialize};
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Good to know; many clusters live with it.
-    Info,
-    /// It will hurt some day.
-    Warning,
-    /// It is refused by the cluster, cannot work, or gives away the machine.
-    Error,
-}
-
-/// One thing that manifests are checked for.
-#[derive(Debug)]
-pub struct Rule {
-    /// Stable: people disable rules by it.
-    pub id: &'static str,
-    /// How bad it is to break it.
-    pub severity: Severity,
-    /// What goes wrong where it is broken.
-    pub why: &'static str,
-    /// What to write instead.
-    pub fix: &'static str,
-}
-
-impl Rule {
-    pub(crate) const fn error(id: &'static str, why: &'static str, fix: &'static str) -> Self {
-        Self { id, severity: Severity::Error, why, fix }
-    }
-
-    pub(crate) const fn warning(id: &'static str, why: &'static str, fix: &'static str) -> Self {
-        Self { id, severity: Severity::Warning, why, fix }
-    }
-
-    pub(crate) const fn info(id: &'static str, why: &'static str, fix: &'static str) -> Self {
-        Self { id, severity: Severity::Info, why, fix }
-    }
-}
+pub use findings::{Rule, Severity};
+use serde::Serialize;
 
 /// A place where a rule is broken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]

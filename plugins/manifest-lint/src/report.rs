@@ -1,6 +1,8 @@
 //! The outcome of a check, as JSON for programs and as Markdown for people.
 
-use crate::finding::{Finding, Note, Severity};
+use crate::finding::{Finding, Note};
+use findings::Severity;
+use findings::markdown::{self, Told, code, plain};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -75,30 +77,14 @@ impl Report {
             "{resources} objects in {documents} documents of {files} files, checked by {rules} rules: \
              **{errors} errors, {warnings} warnings, {infos} remarks**."
         );
-        for (severity, title) in [
-            (Severity::Error, "Errors"),
-            (Severity::Warning, "Warnings"),
-            (Severity::Info, "Remarks"),
-        ] {
-            let mut by_rule: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-            for finding in self.findings.iter().filter(|finding| finding.severity == severity) {
-                by_rule.entry(finding.rule).or_default().push(finding);
-            }
-            if by_rule.is_empty() {
-                continue;
-            }
-            let _ = writeln!(out, "\n## {title}");
-            for (rule, findings) in by_rule {
-                let _ = writeln!(
-                    out,
-                    "\n### `{rule}`\n\n{}\n\n*{}*\n",
-                    findings[0].why, findings[0].fix
-                );
-                for finding in findings {
-                    let _ = writeln!(out, "- {}", line_of(finding));
-                }
-            }
-        }
+        let told = self.findings.iter().map(|finding| Told {
+            severity: finding.severity,
+            rule: finding.rule,
+            why: finding.why,
+            fix: finding.fix,
+            line: line_of(finding),
+        });
+        markdown::sections(&mut out, told);
         if !self.notes.is_empty() {
             out.push_str("\n## Notes\n\n");
             for note in &self.notes {
@@ -119,38 +105,4 @@ fn line_of(finding: &Finding) -> String {
         _ => String::new(),
     };
     format!("{place}{object} {}", plain(&finding.message))
-}
-
-/// Text of a manifest must not become markup of the report.
-fn plain(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '&' => {
-                escaped.extend(['\\', letter])
-            }
-            letter if letter.is_control() => escaped.push(' '),
-            letter => escaped.push(letter),
-        }
-    }
-    escaped
-}
-
-fn code(text: &str) -> String {
-    let text: String = text
-        .chars()
-        .map(|letter| if letter.is_control() || letter == '`' { '\'' } else { letter })
-        .collect();
-    format!("`{text}`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_of_manifests_is_no_markup() {
-        assert_eq!(plain("<img src=x> [a](b)\n#"), r"\<img src=x\> \[a\](b) \#");
-        assert_eq!(code("a`b\n"), "`a'b'`");
-    }
 }

@@ -1,25 +1,21 @@
 //! Manifests of the task's own workspace, where its input hands none over.
 
 use crate::input::InputError;
+use findings::{Bounds, Unread};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::{fs, io};
 
-/// Files that are read at most; more are no set of manifests.
-const MAX_FILES: usize = 5_000;
-/// Bytes that are read at most: what was read takes some times its size in memory.
-const MAX_BYTES: u64 = 16 << 20;
-/// How deep directories are followed.
-const MAX_DEPTH: usize = 64;
+/// More files are no set of manifests, and what was read takes some times its size in memory.
+const BOUNDS: Bounds = Bounds { files: 5_000, bytes: 16 << 20, depth: 64 };
 
 /// Reads all `.yaml` and `.yml` files below a directory, by their paths in it. Links are not followed.
 ///
 /// # Errors
 /// `no_files` where there are none, `too_many_files` and `too_large` past the bounds, `unreadable`.
 pub fn read(root: &Path) -> Result<BTreeMap<String, String>, InputError> {
-    let mut reading = Reading { files: BTreeMap::new(), bytes: 0 };
-    reading.directory(root, "", MAX_DEPTH)?;
-    if reading.files.is_empty() {
+    let wanted = |path: &str, size: Option<u64>| size.is_none() || is_yaml(path);
+    let files = findings::read(root, BOUNDS, wanted).map_err(unread)?;
+    if files.is_empty() {
         return Err(InputError {
             code: "no_files",
             message:
@@ -27,52 +23,22 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>, InputError> {
                     .to_owned(),
         });
     }
-    Ok(reading.files)
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect())
 }
 
-struct Reading {
-    files: BTreeMap<String, String>,
-    bytes: u64,
-}
-
-impl Reading {
-    fn directory(&mut self, path: &Path, at: &str, depth: usize) -> Result<(), InputError> {
-        let unreadable = |error: io::Error| InputError {
-            code: "unreadable",
-            message: format!("{:?} can't be read: {error}", if at.is_empty() { "." } else { at }),
-        };
-        for entry in fs::read_dir(path).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            // What a guest sees has names of text alone.
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let inner = if at.is_empty() { name } else { format!("{at}/{name}") };
-            let kind = entry.file_type().map_err(unreadable)?;
-            if kind.is_dir() && depth > 0 {
-                self.directory(&entry.path(), &inner, depth - 1)?;
-            } else if kind.is_file() && is_yaml(&inner) {
-                let size = entry.metadata().map_err(unreadable)?.len();
-                self.check_bounds(size)?;
-                let bytes = fs::read(entry.path()).map_err(unreadable)?;
-                self.files.insert(inner, String::from_utf8_lossy(&bytes).into_owned());
-            }
+fn unread(unread: Unread) -> InputError {
+    let too_much = |what: String| {
+        format!("the workspace has more than {what}; start from the manifests alone")
+    };
+    let (code, message) = match unread {
+        Unread::TooMany(files) => ("too_many_files", too_much(format!("{files} YAML files"))),
+        Unread::TooLarge(bytes) => ("too_large", too_much(format!("{bytes} bytes of YAML"))),
+        Unread::Unreadable { path, error } => {
+            ("unreadable", format!("{path:?} can't be read: {error}"))
         }
-        Ok(())
-    }
-
-    fn check_bounds(&mut self, size: u64) -> Result<(), InputError> {
-        self.bytes = self.bytes.saturating_add(size);
-        let (code, what) = if self.files.len() >= MAX_FILES {
-            ("too_many_files", format!("{MAX_FILES} YAML files"))
-        } else if self.bytes > MAX_BYTES {
-            ("too_large", format!("{MAX_BYTES} bytes of YAML"))
-        } else {
-            return Ok(());
-        };
-        Err(InputError {
-            code,
-            message: format!("the workspace has more than {what}; start from the manifests alone"),
-        })
-    }
+    };
+    InputError { code, message }
 }
 
 fn is_yaml(name: &str) -> bool {
@@ -83,6 +49,7 @@ fn is_yaml(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::path::PathBuf;
 
     /// A directory that is gone at the end.
