@@ -91,8 +91,8 @@ fn no_kill_loses_or_doubles_anything() {
     let open = found.open;
     worst.take(found);
     eprintln!(
-        "{killed} kills (seed {seed}), {} tasks, {} lost, {} doubled; {} given up after six crashes in one \
-         attempt, as designed",
+        "{killed} kills (seed {seed}), {} tasks, {} lost, {} doubled; {} given up after six crashes in a \
+         row, as designed",
         ledger.book().tasks.len(),
         worst.lost,
         worst.doubled,
