@@ -13,7 +13,7 @@ import bindings
 
 bindings.install()
 
-from errand_python import description, failures, inputs, loop, streams, tracebacks  # noqa: E402
+from errand_python import description, failures, inputs, loop, streams, tracebacks, web  # noqa: E402
 from wit_world.imports import execution  # noqa: E402
 
 
@@ -179,6 +179,35 @@ class Description(unittest.TestCase):
     def test_the_schemas_are_json(self):
         self.assertTrue(json.loads(description.INPUT_SCHEMA)["additionalProperties"])
         self.assertEqual(len(json.loads(description.OUTPUT_SCHEMA)["required"]), 3)
+
+
+class Requests(unittest.TestCase):
+    HEAD = b"POST /x HTTP/1.1\r\nHost: a\r\n"
+
+    def body_of(self, *writes: bytes) -> bytes:
+        """Returns the body once it is whole, and fails where that is before the last write."""
+        request = web._Request()
+        for write in writes[:-1]:
+            request.write(write)
+            self.assertFalse(request.is_whole(), write)
+        request.write(writes[-1])
+        self.assertTrue(request.is_whole())
+        return request.parts()[3]
+
+    def test_a_length_says_when_a_body_is_whole(self):
+        head = self.HEAD + b"Content-Length: 4\r\n\r\n"
+        self.assertEqual(self.body_of(head, b"ab", b"cd"), b"abcd")
+        self.assertEqual(self.body_of(self.HEAD[:9], self.HEAD[9:] + b"\r\n"), b"")
+
+    def test_chunks_end_with_the_empty_one_whatever_is_in_them(self):
+        head = self.HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+        for pieces in ([b"ab", b"cd"], [b"x\r\n0\r\n", b"rest"], [b"\r\n0\r\n\r\n", b"0\r\n\r\n"]):
+            chunks = [b"%X\r\n%b\r\n" % (len(piece), piece) for piece in pieces]
+            whole = b"".join(pieces)
+            self.assertEqual(self.body_of(head, *chunks, b"0\r\n\r\n"), whole)
+            split = [bytes([byte]) for byte in b"".join(chunks) + b"0\r\n\r\n"]
+            self.assertEqual(self.body_of(head, *split), whole)
+            self.assertEqual(self.body_of(head + b"".join(chunks) + b"0\r\n\r\n"), whole)
 
 
 if __name__ == "__main__":

@@ -107,38 +107,65 @@ class _Request:
         self._body: "bytearray | None" = None  # Nothing until the head has ended.
         self._line = ""
         self._fields: "list[tuple[str, str]]" = []
-        self._is_chunked = False
+        self._chunks: "_Chunks | None" = None  # Where the body comes in chunks.
         self._length = 0
 
     def write(self, data: Any) -> None:
-        if self._body is not None:
-            self._body += data
-            return
-        self._head += data
-        head, found, body = self._head.partition(b"\r\n\r\n")
-        if found:
+        if self._body is None:
+            self._head += data
+            head, found, data = self._head.partition(b"\r\n\r\n")
+            if not found:
+                return
             self._line, *lines = head.decode("latin-1").split("\r\n")
             self._fields = [tuple(map(str.strip, one.split(":", 1))) for one in lines if ":" in one]
             given = {name.lower(): value for name, value in self._fields}
-            self._is_chunked = given.get("transfer-encoding", "").lower() == "chunked"
             self._length = int(given.get("content-length") or 0)
-            self._body = body
+            self._body = bytearray()
+            if given.get("transfer-encoding", "").lower() == "chunked":
+                self._chunks = _Chunks(self._body)
+        if self._chunks is None:
+            self._body += data
+        else:
+            self._chunks.write(data)
 
     def is_whole(self) -> bool:
         if self._body is None:
             return False
-        if self._is_chunked:
-            return self._body.endswith(b"\r\n0\r\n\r\n") or self._body == b"0\r\n\r\n"
-        return len(self._body) >= self._length
+        return len(self._body) >= self._length if self._chunks is None else self._chunks.has_ended
 
     def parts(self) -> "tuple[str, str, list[tuple[str, str]], bytes]":
         """Returns method, target, fields and body."""
         method, target, _ = self._line.split(" ", 2)
-        fields, body = self._fields, bytes(self._body or b"")
-        if self._is_chunked:
-            body = _unchunked(body)
+        fields = self._fields
+        if self._chunks is not None:
             fields = [(name, value) for name, value in fields if name.lower() != "content-length"]
-        return method, target, fields, body
+        return method, target, fields, bytes(self._body or b"")
+
+
+class _Chunks:
+    """Takes chunks apart as they come. Only their sizes tell where they end: any bytes can be in them."""
+
+    def __init__(self, body: bytearray):
+        self._body = body
+        self._rest = bytearray()  # Of a chunk that is not whole.
+        self.has_ended = False
+
+    def write(self, data: Any) -> None:
+        self._rest += data
+        while not self.has_ended:
+            line = self._rest.find(b"\r\n")
+            if line < 0:
+                return
+            size = int(bytes(self._rest[:line]).split(b";")[0], 16)
+            begin = line + 2
+            if size == 0:
+                # Lines may follow; an empty one is the last.
+                self.has_ended = self._rest.find(b"\r\n\r\n", line) >= 0
+                return
+            if len(self._rest) < begin + size + 2:
+                return
+            self._body += self._rest[begin : begin + size]
+            del self._rest[: begin + size + 2]
 
 
 def _end_to_end(fields: Any) -> "list[tuple[str, bytes]]":
@@ -193,18 +220,6 @@ def _as_os_error(error: Exception) -> Exception:
     if isinstance(error, TimedOut):
         return TimeoutError(text)
     return ConnectionRefusedError(text) if "refused" in text else OSError(text)
-
-
-def _unchunked(body: bytes) -> bytes:
-    pieces = []
-    while body:
-        size, _, body = body.partition(b"\r\n")
-        length = int(size.split(b";")[0], 16)
-        if length == 0:
-            break
-        pieces.append(body[:length])
-        body = body[length + 2 :]
-    return b"".join(pieces)
 
 
 class _Patched:

@@ -103,7 +103,7 @@ impl Maker {
         };
         let began = self.began(base, &workspace, wanted)?;
         let placed = copied(&quota, missing);
-        Ok(Made { workspace, quota, began, snapshot: None, task_began: None, placed, registered })
+        Ok(Made { registered, ..Made::new(workspace, quota, began, placed) })
     }
 }
 

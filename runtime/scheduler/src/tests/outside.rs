@@ -148,6 +148,22 @@ async fn harness() -> (Harness, World) {
     (h, world)
 }
 
+/// Submits a task that asks, and lets the moment pass for which it keeps its slot.
+async fn asks(h: &Harness, world: &World, input: Value) -> TaskId {
+    let id = h.submit(input).await;
+    world.is_asked(id).await;
+    h.clock.pass(5, 1).await;
+    id
+}
+
+/// The same, until it has left memory.
+async fn asks_out_of_memory(h: &Harness, world: &World) -> TaskId {
+    let id = asks(h, world, json!({})).await;
+    h.clock.pass(5_000, 1).await;
+    h.event(id, "waiting", 0).await;
+    id
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_for_an_answer_gives_its_slot_away_and_is_running() {
     let (h, world) = harness().await;
@@ -173,9 +189,7 @@ async fn past_the_budget_the_cheapest_leaves_memory_and_its_call_goes_on() {
     let worker = h.worker(1).await;
     let mut ids = Vec::new();
     for fuel in [30, 10, 20] {
-        let id = h.submit(json!({"memory": 400, "fuel": fuel})).await;
-        world.is_asked(id).await;
-        h.clock.pass(5, 1).await;
+        let id = asks(&h, &world, json!({"memory": 400, "fuel": fuel})).await;
         ids.push(id);
     }
     h.event(ids[1], "waiting", 0).await;
@@ -200,11 +214,7 @@ async fn past_the_budget_the_cheapest_leaves_memory_and_its_call_goes_on() {
 async fn a_long_wait_is_not_spent_in_memory() {
     let (h, world) = harness().await;
     let worker = h.worker(1).await;
-    let id = h.submit(json!({})).await;
-    world.is_asked(id).await;
-    h.clock.pass(5, 1).await;
-    h.clock.pass(5_000, 1).await;
-    h.event(id, "waiting", 0).await;
+    let id = asks_out_of_memory(&h, &world).await;
     world.answer(id);
     h.completed(id).await;
     assert_eq!(world.times(id), 1);
@@ -216,13 +226,10 @@ async fn a_cancel_gives_the_call_up_in_memory_and_out_of_it() {
     let (h, world) = harness().await;
     let worker = h.worker(1).await;
     for cold in [false, true] {
-        let id = h.submit(json!({})).await;
-        world.is_asked(id).await;
-        h.clock.pass(5, 1).await;
-        if cold {
-            h.clock.pass(5_000, 1).await;
-            h.event(id, "waiting", 0).await;
-        }
+        let id = match cold {
+            true => asks_out_of_memory(&h, &world).await,
+            false => asks(&h, &world, json!({})).await,
+        };
         h.service.cancel(&h.caller, id, None).await.unwrap();
         assert_eq!(h.ended(id).await.status, Status::Cancelled);
         world.is_given_up(id).await;
@@ -234,11 +241,7 @@ async fn a_cancel_gives_the_call_up_in_memory_and_out_of_it() {
 async fn a_drain_waits_for_calls_out_of_memory() {
     let (h, world) = harness().await;
     let worker = h.worker(1).await;
-    let id = h.submit(json!({})).await;
-    world.is_asked(id).await;
-    h.clock.pass(5, 1).await;
-    h.clock.pass(5_000, 1).await;
-    h.event(id, "waiting", 0).await;
+    let id = asks_out_of_memory(&h, &world).await;
     worker.shut_down();
     world.answer(id);
     worker.stop().await;
@@ -251,11 +254,7 @@ async fn a_drain_waits_for_calls_out_of_memory() {
 async fn a_call_whose_process_is_gone_is_the_next_runs_to_decide() {
     let (h, world) = harness().await;
     let worker = h.worker(1).await;
-    let id = h.submit(json!({})).await;
-    world.is_asked(id).await;
-    h.clock.pass(5, 1).await;
-    h.clock.pass(5_000, 1).await;
-    h.event(id, "waiting", 0).await;
+    let id = asks_out_of_memory(&h, &world).await;
     worker.shut_down();
     h.clock.pass(10_000, 1).await;
     worker.stop().await;
@@ -275,11 +274,7 @@ async fn answers_are_not_lost_where_others_change_the_task_meanwhile() {
     parts.store = Arc::new(FaultyStore::open(Arc::clone(&h.store), Arc::clone(&plan)).await);
     let service = Service::new(parts, Settings::default());
     let worker = Running::start(&service, "w1", 1).await;
-    let id = h.submit(json!({})).await;
-    world.is_asked(id).await;
-    h.clock.pass(5, 1).await;
-    h.clock.pass(5_000, 1).await;
-    h.event(id, "waiting", 0).await;
+    let id = asks_out_of_memory(&h, &world).await;
     // As often as it is tried at once.
     plan.contend(8);
     world.answer(id);

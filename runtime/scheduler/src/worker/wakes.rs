@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Append, Draft, EventBody, Guard, JournalEntry, Status, StoreError, TaskId, WaitingFor,
+    Answer, Answered, Append, Draft, EventBody, Guard, JournalEntry, Status, StoreError, Task,
+    TaskId, WaitingFor,
 };
 use futures_util::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
@@ -51,7 +52,8 @@ impl Worker {
         if self.warm.leave(id).is_some_and(|run| run.wake()) {
             return;
         }
-        while let Err(error) = self.requeue(id).await {
+        let is_due = |task: &Task| task.wait_until.is_some_and(|until| until <= self.service.now());
+        while let Err(error) = self.requeue(id, &[], is_due).await {
             tracing::error!(task = %id, %error, "a waiting task could not be woken");
             // The next start finds it due.
             if self.is_draining() {
@@ -61,16 +63,25 @@ impl Worker {
         }
     }
 
-    /// Queues a waiting task that is in no memory.
-    async fn requeue(&self, id: TaskId) -> Result<(), ServiceError> {
+    /// Queues a waiting task that is in no memory, with the answers that it has got, as long as it waits for
+    /// what the caller means.
+    ///
+    /// # Errors
+    /// When the store fails, or the task is changed by others again and again.
+    pub(in crate::worker) async fn requeue(
+        &self,
+        id: TaskId,
+        answers: &[Answered],
+        is_meant: impl Fn(&Task) -> bool,
+    ) -> Result<(), ServiceError> {
         let store = self.service.store();
         for _ in 0..MAX_TRIES {
             let Some(task) = store.task(id).await? else { return Ok(()) };
-            let due = task.wait_until.is_some_and(|until| until <= self.service.now());
-            if task.status != Status::Waiting || !due {
+            if task.status != Status::Waiting || !is_meant(&task) {
                 return Ok(());
             }
-            let mut bodies = Vec::new();
+            let mut bodies: Vec<EventBody> =
+                answers.iter().flat_map(|answered| answered.events.clone()).collect();
             if task.waiting_for == Some(WaitingFor::Timer) {
                 bodies.push(fired(&store.journal(id).await?));
             }
@@ -79,7 +90,10 @@ impl Worker {
             let by = &self.principal;
             let draft = |body| Draft { at, by: by.clone(), progress: None, body };
             let drafts = bodies.into_iter().map(draft).collect();
-            let append = Append::new(id, Guard::Version(task.version), drafts);
+            let append = Append {
+                entries: answers.iter().map(|answered| answered.entry.clone()).collect(),
+                ..Append::new(id, Guard::Version(task.version), drafts)
+            };
             match store.append(append).await {
                 Err(StoreError::Conflict) => {}
                 Ok(_) | Err(StoreError::NotFound(_) | StoreError::Illegal(_)) => return Ok(()),

@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    Answer, Answered, Append, Draft, EventBody, Guard, ListFilter, ListQuery, LogOffsets, Outside,
-    Status, Stopped, StoreError, TaskId, UnderWay, WaitingFor,
+    Answer, Answered, EventBody, ListFilter, ListQuery, LogOffsets, Outside, Status, Stopped, Task,
+    TaskId, UnderWay, WaitingFor,
 };
 use futures_util::future::{join_all, pending};
 
@@ -22,8 +22,6 @@ use crate::worker::claiming::STORE_RETRY_MS;
 const HELD_MS: u64 = 5;
 /// How long after the last call must be answered the task goes on by itself: this process is gone then.
 const OVERDUE_MS: u64 = 10_000;
-/// How often an append starts over because the task changed under it.
-const MAX_TRIES: usize = 8;
 /// Tasks that are looked at at once.
 const PAGE: usize = 500;
 
@@ -132,29 +130,9 @@ impl Worker {
         attempt: u32,
         answers: &[Answered],
     ) -> Result<(), ServiceError> {
-        let store = self.service.store();
-        for _ in 0..MAX_TRIES {
-            let Some(task) = store.task(id).await? else { return Ok(()) };
-            if task.attempt != attempt || !waits(task.status, task.waiting_for) {
-                return Ok(());
-            }
-            let at = self.service.now();
-            let said = answers.iter().flat_map(|answered| answered.events.clone());
-            let bodies = said.chain([EventBody::Resumed { warm: false }]);
-            let by = &self.principal;
-            let draft = |body| Draft { at, by: by.clone(), progress: None, body };
-            let drafts = bodies.map(draft).collect();
-            let append = Append {
-                entries: answers.iter().map(|answered| answered.entry.clone()).collect(),
-                ..Append::new(id, Guard::Version(task.version), drafts)
-            };
-            match store.append(append).await {
-                Err(StoreError::Conflict) => {}
-                Ok(_) | Err(StoreError::NotFound(_) | StoreError::Illegal(_)) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(StoreError::Conflict.into())
+        let is_meant =
+            |task: &Task| task.attempt == attempt && waits(task.status, task.waiting_for);
+        self.requeue(id, answers, is_meant).await
     }
 }
 
