@@ -114,6 +114,23 @@ fn an_executor_is_deleted_once_no_task_is_pinned_to_it() {
 }
 
 #[test]
+fn an_answer_to_a_body_that_is_not_read_keeps_the_connection_or_says_that_it_ends() {
+    let client = shared::operator();
+    let closes = |bytes: usize, more: &[(&str, &str)]| {
+        let headers = [&[("content-type", "application/wasm")], more].concat();
+        let refused = client.send_with("POST", "/v1/executors?name=A", &headers, &vec![0; bytes]);
+        let closes = refused.header("connection");
+        refused.problem(422, "invalid");
+        closes
+    };
+    assert_eq!(closes(1, &[]), None);
+    assert_eq!(closes(60_000, &[]), None, "it is read before the answer");
+    // Who waits for leave to send it is told at once.
+    let held_back = closes(10_000_000, &[("expect", "100-continue")]);
+    assert_eq!(held_back.as_deref(), Some("close"));
+}
+
+#[test]
 fn a_name_is_short_lower_case_and_plain() {
     let client = shared::operator();
     let wasm = wasm::ends_at_once("named");

@@ -1,5 +1,6 @@
 //! What happens to every request before and after its handler: host and origin are checked, the
-//! framework's own refusals become problem details, and the answer is counted.
+//! framework's own refusals become problem details, what nobody read of a body is settled, and the answer
+//! is counted.
 //!
 //! One tower service instead of a stack of them: each layer of a router costs every request boxes.
 
@@ -19,6 +20,7 @@ use tower_service::Service;
 
 use crate::app::App;
 use crate::problem::Problem;
+use crate::unread::Watch;
 
 /// Puts a [`Front`] before each route.
 #[derive(Clone)]
@@ -57,12 +59,14 @@ where
         let method = request.method().clone();
         let route = request.extensions().get::<MatchedPath>().cloned();
         let checked = app.hosts.check(request.uri(), request.headers());
+        let (request, body) = Watch::over(request);
         let answer = checked.map(|()| self.route.call(request));
         Box::pin(async move {
-            let response = match answer {
+            let mut response = match answer {
                 Ok(answer) => in_our_words(answer.await?),
                 Err(problem) => problem.into_response(),
             };
+            body.settle(&mut response).await;
             let route = route.as_ref().map(MatchedPath::as_str);
             app.metrics.answered(route, &method, response.status(), begun.elapsed());
             Ok(response)

@@ -42,6 +42,7 @@ mod streamed;
 mod tasks;
 mod time;
 mod tokens;
+mod unread;
 mod unsupported;
 mod wire;
 
