@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod blobs;
+mod checking;
 mod checkpoints;
 mod events;
 mod executors;

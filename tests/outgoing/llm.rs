@@ -235,6 +235,9 @@ fn killed_while_it_is_asked_it_is_not_paid_twice_where_nobody_heeds_keys() {
     peer.open();
     let task = server.agent().finish(&careless);
     assert_eq!((&task["output"]["text"], &task["output"]["requests"]), (&json!("Blue"), &json!(2)));
+    let events = Value::from(server.agent().events(&careless)).to_string();
+    assert!(events.contains("asking again in"), "{events}");
+    assert!(!events.contains("not asked for again"), "it is: {events}");
 }
 
 #[test]

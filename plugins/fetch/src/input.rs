@@ -99,6 +99,14 @@ impl Input {
         if input.token().is_empty() {
             return Err(InvalidInput("\"user_agent\" must begin with a name".into()));
         }
+        let is_field = |name: &&String| {
+            ["user-agent", "accept"].iter().any(|own| name.eq_ignore_ascii_case(own))
+        };
+        if let Some(name) = input.headers.keys().find(is_field) {
+            return Err(InvalidInput(format!(
+                "{name:?} is no header here, but a field of its own"
+            )));
+        }
         if let Some(path) = &input.path {
             let is_plain = |part| matches!(part, Component::Normal(_));
             if path.is_empty() || path.ends_with('/') || !Path::new(path).components().all(is_plain)

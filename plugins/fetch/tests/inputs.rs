@@ -19,6 +19,8 @@ fn what_can_not_be_fetched_is_refused() {
     assert!(refused(&json!({"url": "http://u:p@example.com"})).contains("credentials"));
     assert!(refused(&json!({"url": "http://h/", "robots": "maybe"})).contains("unknown variant"));
     assert!(refused(&json!({"url": "http://h/", "user_agent": "1"})).contains("begin with a name"));
+    let said = refused(&json!({"url": "http://h/", "headers": {"User-Agent": "other"}}));
+    assert!(said.contains("a field of its own"), "{said}");
     for path in ["/etc/passwd", "../x", "a/../../x", "a/", "./", ""] {
         let said = refused(&json!({"url": "http://h/", "path": path}));
         assert!(said.contains("is no path of a file"), "{path}: {said}");

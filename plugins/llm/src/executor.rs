@@ -79,10 +79,7 @@ fn run(input: &str) -> Result<Output, Failure> {
                 }
                 pause(requests, failure)?;
             }
-            Err(failure) if failure.kind == Kind::Unauthorized => {
-                return Err(hint(failure, variable, key.is_some()));
-            }
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(explained(failure, &ask, variable, key.is_some())),
         }
     }
 }
@@ -130,10 +127,15 @@ fn new_key() -> String {
 }
 
 fn may_ask_again(ask: &Ask, failure: &Failure) -> bool {
-    let is_worth_it = failure.kind == Kind::UnknownOutcome
-        && (ask.idempotent || ask.when_unknown == WhenUnknown::AskAgain);
-    is_worth_it
-        || failure.kind.is_transient() && failure.after_ms.is_none_or(|ms| ms <= MAX_PAUSE_MS)
+    match failure.kind {
+        Kind::UnknownOutcome => asks_where_unknown(ask),
+        kind => kind.is_transient() && failure.after_ms.is_none_or(|ms| ms <= MAX_PAUSE_MS),
+    }
+}
+
+/// Tells whether it is asked for again where nobody knows whether it was done.
+fn asks_where_unknown(ask: &Ask) -> bool {
+    ask.idempotent || ask.when_unknown == WhenUnknown::AskAgain
 }
 
 /// Sleeps as long as the endpoint wants, or longer each time: without a slot, and through restarts.
@@ -147,14 +149,20 @@ fn pause(requests: u32, failure: Failure) -> Result<(), Failure> {
     timers::sleep(pause_ms).map_err(|_| failure)
 }
 
-/// Says what an operator can do about a key that is not accepted.
-fn hint(failure: Failure, variable: &str, has_key: bool) -> Failure {
-    let what = if has_key {
-        format!("the key in {variable} is not accepted, or may not use this model")
-    } else {
-        format!(
+/// Says what can be done about a failure that is not tried again.
+fn explained(failure: Failure, ask: &Ask, variable: &str, has_key: bool) -> Failure {
+    let what = match failure.kind {
+        Kind::Unauthorized if has_key => {
+            format!("the key in {variable} is not accepted, or may not use this model")
+        }
+        Kind::Unauthorized => format!(
             "no key was sent: the executor's environment has no {variable}, which the operator grants"
-        )
+        ),
+        Kind::UnknownOutcome if !asks_where_unknown(ask) => {
+            "it is not asked for again, because it may be paid twice; \"when_unknown\": \"ask_again\" does"
+                .to_owned()
+        }
+        _ => return failure,
     };
     Failure { message: format!("{}; {what}", failure.message), ..failure }
 }

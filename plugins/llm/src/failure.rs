@@ -118,11 +118,8 @@ impl Failure {
             Reason::Invalid => Kind::InvalidInput,
             Reason::Unreachable => Kind::Unreachable,
             Reason::Unknown => {
-                let message = format!(
-                    "whether the completion was made is not known: {}. It is not asked for again, \
-                     because it may be paid twice; \"when_unknown\": \"ask_again\" does",
-                    fault.message.trim_end_matches('.')
-                );
+                let message =
+                    format!("whether the completion was made is not known: {}", fault.message);
                 return Self::new(Kind::UnknownOutcome, message);
             }
             Reason::TooLarge => Kind::MalformedAnswer,

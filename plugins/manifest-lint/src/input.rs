@@ -1,9 +1,8 @@
 //! What a task may be given.
 
-use crate::finding::Severity;
+use findings::{InvalidInput, Severity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// The newest minor version that the rules know.
 const NEWEST_MINOR: u32 = 35;
@@ -34,23 +33,6 @@ impl Default for Options {
     }
 }
 
-/// Why an input is not one.
-#[derive(Debug)]
-pub struct InputError {
-    /// A stable code.
-    pub code: &'static str,
-    /// What is wrong, for a person.
-    pub message: String,
-}
-
-impl fmt::Display for InputError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for InputError {}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct Wire {
@@ -67,20 +49,14 @@ impl Input {
     /// # Errors
     /// `invalid_input` where the JSON is not of the input's schema or names none in `files`, `unknown_rule` and
     /// `unknown_version` where an option names what does not exist.
-    pub fn from_json(text: &str) -> Result<Self, InputError> {
-        let invalid = |message: String| InputError { code: "invalid_input", message };
-        let wire: Wire = serde_json::from_str(text)
-            .map_err(|error| invalid(format!("the input is not as it must be: {error}")))?;
+    pub fn from_json(text: &str) -> Result<Self, InvalidInput> {
+        let wire: Wire = serde_json::from_str(text).map_err(|error| {
+            InvalidInput::new(format!("the input is not as it must be: {error}"))
+        })?;
         if wire.files.as_ref().is_some_and(BTreeMap::is_empty) {
-            return Err(invalid("the input names no files".to_owned()));
+            return Err(InvalidInput::new("the input names no files"));
         }
-        if let Some(id) = wire.disable.iter().find(|id| !crate::rules().any(|rule| rule.id == **id))
-        {
-            return Err(InputError {
-                code: "unknown_rule",
-                message: format!("no rule has the id {id:?}"),
-            });
-        }
+        InvalidInput::where_unknown(&wire.disable, crate::rules())?;
         let mut options = Options { disable: wire.disable, ..Options::default() };
         if let Some(severity) = wire.min_severity {
             options.min_severity = severity;
@@ -91,7 +67,7 @@ impl Input {
                 .strip_prefix("1.")
                 .map(|rest| rest.split('.').next().unwrap_or(rest));
             options.kubernetes_minor =
-                minor.and_then(|minor| minor.parse().ok()).ok_or_else(|| InputError {
+                minor.and_then(|minor| minor.parse().ok()).ok_or_else(|| InvalidInput {
                     code: "unknown_version",
                     message: format!("{version:?} is no version of Kubernetes, such as 1.31"),
                 })?;

@@ -21,7 +21,8 @@ pub mod workspace;
 mod yaml;
 
 pub use finding::{Finding, Note, Rule, Severity};
-pub use input::{Input, InputError, Options};
+pub use findings::InvalidInput;
+pub use input::{Input, Options};
 pub use report::{Report, Summary};
 pub use rules::all as rules;
 

@@ -1,10 +1,9 @@
 //! The outcome of a check, as JSON for programs and as Markdown for people.
 
 use crate::finding::{Finding, Note};
-use findings::Severity;
+use findings::Counts;
 use findings::markdown::{self, Told, code, plain};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What checking brought.
@@ -29,14 +28,9 @@ pub struct Summary {
     pub resources: usize,
     /// Rules that there are.
     pub rules: usize,
-    /// Findings of severity error.
-    pub errors: usize,
-    /// Findings of severity warning.
-    pub warnings: usize,
-    /// Findings of severity info.
-    pub infos: usize,
-    /// Findings of each rule that has any.
-    pub by_rule: BTreeMap<&'static str, usize>,
+    /// How much was found.
+    #[serde(flatten)]
+    pub found: Counts,
 }
 
 impl Report {
@@ -47,30 +41,16 @@ impl Report {
         findings: Vec<Finding>,
         notes: Vec<Note>,
     ) -> Self {
-        let count =
-            |severity| findings.iter().filter(|finding| finding.severity == severity).count();
-        let mut by_rule = BTreeMap::new();
-        for finding in &findings {
-            *by_rule.entry(finding.rule).or_insert(0) += 1;
-        }
-        let summary = Summary {
-            files,
-            documents,
-            resources,
-            rules: crate::rules().count(),
-            errors: count(Severity::Error),
-            warnings: count(Severity::Warning),
-            infos: count(Severity::Info),
-            by_rule,
-        };
+        let found = Counts::of(findings.iter().map(|one| (one.rule, one.severity)));
+        let summary = Summary { files, documents, resources, rules: crate::rules().count(), found };
         Self { summary, findings, notes }
     }
 
     /// Writes the report for a person: errors first, each rule explained once.
     pub fn to_markdown(&self) -> String {
         let mut out = String::from("# Kubernetes manifests: what was found\n\n");
-        let Summary { files, documents, resources, errors, warnings, infos, rules, .. } =
-            &self.summary;
+        let Summary { files, documents, resources, found, rules } = &self.summary;
+        let Counts { errors, warnings, infos, .. } = found;
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,

@@ -1,7 +1,6 @@
 //! Manifests of the task's own workspace, where its input hands none over.
 
-use crate::input::InputError;
-use findings::{Bounds, Unread};
+use findings::{Bounds, InvalidInput, Unread};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -12,11 +11,11 @@ const BOUNDS: Bounds = Bounds { files: 5_000, bytes: 16 << 20, depth: 64 };
 ///
 /// # Errors
 /// `no_files` where there are none, `too_many_files` and `too_large` past the bounds, `unreadable`.
-pub fn read(root: &Path) -> Result<BTreeMap<String, String>, InputError> {
+pub fn read(root: &Path) -> Result<BTreeMap<String, String>, InvalidInput> {
     let wanted = |path: &str, size: Option<u64>| size.is_none() || is_yaml(path);
     let files = findings::read(root, BOUNDS, wanted).map_err(unread)?;
     if files.is_empty() {
-        return Err(InputError {
+        return Err(InvalidInput {
             code: "no_files",
             message:
                 "the input names no files, and the workspace has none that end in .yaml or .yml"
@@ -27,7 +26,7 @@ pub fn read(root: &Path) -> Result<BTreeMap<String, String>, InputError> {
     Ok(files.into_iter().map(|(path, bytes)| (path, text(bytes))).collect())
 }
 
-fn unread(unread: Unread) -> InputError {
+fn unread(unread: Unread) -> InvalidInput {
     let too_much = |what: String| {
         format!("the workspace has more than {what}; start from the manifests alone")
     };
@@ -38,7 +37,7 @@ fn unread(unread: Unread) -> InputError {
             ("unreadable", format!("{path:?} can't be read: {error}"))
         }
     };
-    InputError { code, message }
+    InvalidInput { code, message }
 }
 
 fn is_yaml(name: &str) -> bool {

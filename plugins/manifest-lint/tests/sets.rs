@@ -134,7 +134,7 @@ items:
     ]);
     assert_eq!(lines(&report, "service-node-port"), [("list.yaml".to_owned(), 9)]);
     assert_eq!(report.summary.resources, 2);
-    assert_eq!(report.summary.errors, 0);
+    assert_eq!(report.summary.found.errors, 0);
     assert_eq!(report.notes.len(), 3, "{:?}", report.notes);
 }
 

@@ -1,9 +1,8 @@
 //! What a task may be given.
 
-use findings::Severity;
+use findings::{InvalidInput, Severity};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// The JSON Schemas of an input and an output.
 pub(crate) const INPUT_SCHEMA: &str = include_str!("input.schema.json");
@@ -33,23 +32,6 @@ impl Default for Options {
     }
 }
 
-/// Why an input is not one.
-#[derive(Debug)]
-pub struct InvalidInput {
-    /// A stable code.
-    pub code: &'static str,
-    /// What is wrong, for a person.
-    pub message: String,
-}
-
-impl fmt::Display for InvalidInput {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for InvalidInput {}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 struct Wire {
@@ -66,17 +48,13 @@ impl Input {
     /// `invalid_input` where the JSON is not of the input's schema or names no files, `unknown_rule` where it
     /// leaves out a rule that does not exist.
     pub fn from_json(text: &str) -> Result<Self, InvalidInput> {
-        let invalid = |message: String| InvalidInput { code: "invalid_input", message };
-        let wire: Wire = serde_json::from_str(text)
-            .map_err(|error| invalid(format!("the input is not as it must be: {error}")))?;
+        let wire: Wire = serde_json::from_str(text).map_err(|error| {
+            InvalidInput::new(format!("the input is not as it must be: {error}"))
+        })?;
         if wire.files.as_ref().is_some_and(BTreeMap::is_empty) {
-            return Err(invalid("the input names no files".to_owned()));
+            return Err(InvalidInput::new("the input names no files"));
         }
-        if let Some(id) = wire.disable.iter().find(|id| !crate::rules().any(|rule| rule.id == **id))
-        {
-            let message = format!("there is no rule {id:?}");
-            return Err(InvalidInput { code: "unknown_rule", message });
-        }
+        InvalidInput::where_unknown(&wire.disable, crate::rules())?;
         let files = |files: BTreeMap<String, String>| {
             files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
         };

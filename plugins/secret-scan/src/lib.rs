@@ -21,8 +21,8 @@ mod workspace;
 
 pub use entropy::bits_per_char;
 pub use finding::Finding;
-pub use findings::{Rule, Severity};
-pub use input::{Input, InvalidInput, Options};
+pub use findings::{InvalidInput, Rule, Severity};
+pub use input::{Input, Options};
 pub use report::{Note, Report, Summary};
 
 use std::collections::BTreeMap;

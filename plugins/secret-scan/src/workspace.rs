@@ -1,7 +1,6 @@
 //! Files of the task's own workspace, where its input hands none over.
 
-use crate::input::InvalidInput;
-use findings::{Bounds, Unread};
+use findings::{Bounds, InvalidInput, Unread};
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -37,8 +37,6 @@ pub(crate) async fn read_json(
 
 /// Reads the body of a call that takes none: it may be empty, or an object without fields.
 ///
-/// What stays unread has the connection closed, and the answer can be lost with it.
-///
 /// # Errors
 /// 400, 408, 413, 415, and 422 for a field.
 pub(crate) async fn read_nothing(

@@ -9,6 +9,7 @@ mod allowed;
 mod apply;
 mod base;
 mod changed;
+mod copy_up;
 mod diff;
 pub mod git;
 mod globs;
@@ -30,8 +31,9 @@ mod unpack;
 
 pub use allowed::{AllowedDirs, Directory};
 pub use apply::{ApplyError, Difference, MAX_PATH_BYTES, Moved, apply, check};
-pub use base::{Base, Bases, CopyUp};
+pub use base::{Base, Bases};
 pub use changed::Changed;
+pub use copy_up::CopyUp;
 pub use diff::{Contents, write_diff};
 pub use globs::{Globs, InvalidGlob};
 pub use look::{Located, Look, locate};

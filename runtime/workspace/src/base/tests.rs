@@ -1,7 +1,8 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::*;
-use crate::{Look, Workspaces, locate, unpack};
+use crate::copy_up::COPY_BYTES;
+use crate::{Look, StopFlag, Workspaces, locate, unpack};
 
 struct Place {
     root: tempfile::TempDir,
