@@ -17,6 +17,7 @@ build: ## Builds the `errand` binary.
 plugins: ## Builds the executors into target/plugins, with what building them needs.
 	@$(MAKE) -C plugins all
 	@$(MAKE) -C plugins/python all
+	@$(MAKE) -C plugins/javascript all
 	@$(MAKE) -C plugins/wordcount-c all
 
 templates: ## Prepares what building a project of `errand plugin new` needs, so that tests need no network.
@@ -31,6 +32,7 @@ serve: build ## Starts a server on 127.0.0.1:7420 that keeps its data.
 test: build plugins templates ## Runs every test, a minute of random uploads and inputs included.
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
+	@$(MAKE) -C plugins/javascript test
 	$(CARGO) test --release --locked --workspace
 
 fuzz: build plugins ## Tries random uploads and inputs for a minute, or for FUZZ_SECONDS.
@@ -40,10 +42,11 @@ lint: ## Checks formatting and lints, warnings as errors.
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) -C plugins lint
+	@$(MAKE) -C plugins/javascript lint
 
 fmt: ## Formats the code.
 	$(CARGO) fmt --all
-	@cd plugins && $(CARGO) fmt --all
+	@cd plugins && $(CARGO) fmt --all && $(CARGO) fmt --manifest-path javascript/Cargo.toml
 
 # Of the whole workspace, so that dependencies have the features that they were built with before.
 BENCH := $(CARGO) bench --locked --workspace --profile release

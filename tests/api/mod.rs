@@ -1,16 +1,19 @@
 //! The REST interface, from outside. The files mirror the URLs.
 
 mod access;
+mod around;
 mod artifacts;
 mod blobs;
 mod checking;
 mod checkpoints;
 mod events;
 mod executors;
+mod javascript;
 mod left;
 mod mounts;
 mod openapi;
 mod operations;
+mod pages;
 mod tasks;
 mod tokens;
 mod unsupported;

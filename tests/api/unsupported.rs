@@ -3,14 +3,6 @@
 use crate::harness::{Client, shared};
 
 const LATER: &[(&str, &str)] = &[
-    ("POST", "/v1/tasks/{id}/signals"),
-    ("GET", "/v1/approvals"),
-    ("GET", "/v1/approvals?status=pending"),
-    ("GET", "/v1/approvals/{id}"),
-    ("POST", "/v1/approvals/{id}"),
-    ("GET", "/v1/contexts/{id}"),
-    ("PUT", "/v1/contexts/{id}/state"),
-    ("GET", "/v1/contexts/{id}/events"),
     ("GET", "/v1/schedules"),
     ("POST", "/v1/schedules"),
     ("GET", "/v1/schedules/{id}"),
@@ -32,6 +24,6 @@ fn calls_of_later_versions_are_called_unsupported() {
 #[test]
 fn they_need_a_token_as_they_will() {
     let anonymous = Client::anonymous(shared::server().url());
-    anonymous.get("/v1/approvals").problem(401, "unauthenticated");
+    anonymous.get("/v1/schedules").problem(401, "unauthenticated");
     anonymous.get("/.well-known/agent-card.json").problem(422, "unsupported");
 }

@@ -12,6 +12,7 @@ mod following;
 mod packages;
 mod plugin_new;
 mod plugin_test;
+mod run_javascript;
 mod run_limits;
 mod run_python;
 mod run_requests;

@@ -15,7 +15,7 @@ mod falsified;
 #[path = "kills/ledger.rs"]
 mod ledger;
 #[path = "kills/life.rs"]
-mod life;
+pub(super) mod life;
 #[path = "kills/log.rs"]
 mod log;
 #[path = "kills/look.rs"]

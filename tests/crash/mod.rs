@@ -1,5 +1,6 @@
 //! What crashes and power losses may do to the store's files.
 
+mod around;
 pub(crate) mod chance;
 mod checkpoints;
 mod failing_io;

@@ -28,6 +28,11 @@ fn the_page_on_durability_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_tasks_together_shows_what_happens() {
+    check("docs/together.md");
+}
+
+#[test]
 fn the_page_on_requests_shows_what_happens() {
     check("docs/requests.md");
 }
@@ -61,6 +66,21 @@ fn the_page_on_packages_shows_what_happens() {
 fn the_page_on_plugins_shows_what_happens() {
     session::assert_that_templates_can_be_built();
     check("docs/plugins.md");
+}
+
+#[test]
+fn the_example_of_compliance_shows_what_happens() {
+    check("examples/compliance/README.md");
+}
+
+#[test]
+fn the_example_of_a_service_shows_what_happens() {
+    check("examples/service/README.md");
+}
+
+#[test]
+fn the_example_of_a_release_shows_what_happens() {
+    check("examples/release/README.md");
 }
 
 fn check(name: &str) {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, AttemptStart, BoxFuture, ErrorCode, EventBody, ExecutorName, ExecutorProfile,
-    ExecutorRef, Job, JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress,
-    RunHost, Runner, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
+    AdmissionError, AttemptStart, BoxFuture, ErrorCode, ExecutorName, ExecutorProfile, ExecutorRef,
+    Job, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, Record, RunHost, Runner,
+    Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
 };
 use errand_engine::{Allocation, Engine, EngineOptions};
 use tempfile::TempDir;
@@ -162,11 +162,7 @@ impl RunHost for Nobody {
         UnixMillis(0)
     }
 
-    fn record(
-        &self,
-        _: Vec<EventBody>,
-        _: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn record(&self, _: Record) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -64,6 +64,9 @@ impl Client {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            // A redirect is an answer like any other.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             // Longer than anything a test waits for: it ends a hang, it times nothing.
             .timeout_global(Some(Duration::from_secs(300)))
             .build()

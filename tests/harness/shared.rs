@@ -55,6 +55,12 @@ pub(crate) fn python() -> &'static str {
     uploaded(&ONCE, "python", "python")
 }
 
+/// QuickJS.
+pub(crate) fn javascript() -> &'static str {
+    static ONCE: Once = Once::new();
+    uploaded(&ONCE, "javascript", "javascript")
+}
+
 fn uploaded(once: &Once, name: &'static str, file: &str) -> &'static str {
     once.call_once(|| {
         operator().upload(name, &plugin(file)).expect(201);

@@ -137,7 +137,9 @@ result['loop'] = [attempt(lambda: open('loop-a').read())]
 
 #[test]
 fn a_guest_sees_its_workspace_and_nothing_else() {
-    assert_eq!(probe(&json!({"do": "preopens"})), json!(["/workspace", "."]));
+    let preopens = probe(&json!({"do": "preopens"}));
+    assert_eq!(preopens, json!(["/workspace", ".", "/children"]));
+    assert_eq!(probe(&json!({"do": "list", "path": "/children"})), json!({"ok": []}));
     assert_eq!(probe(&json!({"do": "list", "path": "/workspace"})), json!({"ok": []}));
     let environment = probe(&json!({"do": "environment"}));
     assert_eq!(environment["variables"], json!([]), "not even what the server was started with");

@@ -3,6 +3,7 @@
 mod answers;
 mod fetch;
 mod grants;
+mod javascript;
 mod llm;
 mod once;
 mod python;

@@ -272,7 +272,9 @@ fn unanswered(fault: &Fault) -> Failure {
         Reason::Denied => ("denied", Persistence::Permanent),
         Reason::Invalid => ("invalid_input", Persistence::Permanent),
         Reason::TooLarge => ("too_large", Persistence::Permanent),
-        Reason::Unreachable | Reason::Unknown => ("unreachable", Persistence::Transient),
+        Reason::Unreachable | Reason::Unknown | Reason::TimedOut => {
+            ("unreachable", Persistence::Transient)
+        }
     };
     Failure { persistence, ..permanent(code, fault.message.clone()) }
 }

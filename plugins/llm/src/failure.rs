@@ -117,7 +117,7 @@ impl Failure {
             Reason::Denied => Kind::Denied,
             Reason::Invalid => Kind::InvalidInput,
             Reason::Unreachable => Kind::Unreachable,
-            Reason::Unknown => {
+            Reason::Unknown | Reason::TimedOut => {
                 let message =
                     format!("whether the completion was made is not known: {}", fault.message);
                 return Self::new(Kind::UnknownOutcome, message);

@@ -7,6 +7,8 @@ costs each run.
 
 from __future__ import annotations
 
+import sys
+
 from errand_python import snapshot
 
 # Before anything else is imported: the standard library comes through the archive.
@@ -30,6 +32,8 @@ class WitWorld(wit_world.WitWorld):
 
     def run(self, input: str) -> str:
         """Runs one task."""
+        # A program may have an `app.py` of its own, and import it.
+        sys.modules.pop(__name__, None)
         try:
             return executor.run(input)
         except failures.Failed as failed:

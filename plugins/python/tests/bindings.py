@@ -79,7 +79,7 @@ def install() -> None:
     _module("timers", "sleep")
     _module("signals", "wait poll")
     _module("checkpoint", "save restored")
-    _module("approval", "ask request decision_of",
+    _module("approval", "ask request request_from decision_of",
             Question=_record("Question", "title detail schema timeout_ms show_diff attachments"),
             Decision=_record("Decision", "verdict by comment values"),
             Verdict=_enum("Verdict", "APPROVED DENIED EXPIRED CANCELLED"))
@@ -90,6 +90,12 @@ def install() -> None:
             Outcome=_record("Outcome", "id output"),
             Workspace=_enum("Workspace", "EMPTY START FORK"),
             OnFailure=_enum("OnFailure", "FAIL_FAST COLLECT IGNORE"))
+    _module("waiting", "wait_any",
+            **{f"Awaitable_{kind}": _record(f"Awaitable_{kind}", "value")
+               for kind in ("Child", "Signal", "Timer", "Approval")})
+    _module("context", "this_task get_state set_state",
+            Identity=_record("Identity", "task_id attempt namespace context_id parent_id"),
+            State=_record("State", "value version"))
     _module("outgoing_handler", "handle")
     _module("streams", StreamError_Closed=_record("StreamError_Closed", ""))
     kinds = "Get Head Post Put Delete Connect Options Trace Patch Other"

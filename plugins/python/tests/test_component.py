@@ -97,6 +97,10 @@ class Component(unittest.TestCase):
         self.assertEqual(self.get("left"), "near")
         self.assertEqual(sorted(os.listdir(os.path.join(self.workspace, "pkg"))), ["main.py", "near.py"])
 
+    def test_a_program_can_have_a_module_called_app(self):
+        self.put("app.py", "ANSWER = 42\n")
+        self.assertEqual(self.result("import app\nresult = app.ANSWER"), 42)
+
     def test_files_left_open_are_written_out(self):
         self.result("f = open('a', 'w')\nf.write('a')\nclass B:\n    f = open('b', 'w')\nB.f.write('b')")
         self.assertEqual((self.get("a"), self.get("b")), ("a", "b"))

@@ -105,7 +105,53 @@ class Errand(unittest.TestCase):
         with self.assertRaisesRegex(errand.ChildFailed, "child b: timeout: too slow"):
             errand.gather(["a", "b"])
         self.assertRaises(TypeError, errand.gather, "ab")
-        self.assertRaises(ValueError, errand.gather, [], on_failure="ignore")
+        self.assertRaises(ValueError, errand.gather, [], on_failure="forget")
+
+    def test_gather_raises_what_failed_and_not_what_was_cancelled_for_it(self):
+        failed = lambda id, code: children.Outcome(id, bindings.Err(host.TaskError(code, "no", None)))
+        bindings.answers["children.wait_all"] = [failed("a", "cancelled"), failed("b", "trap")]
+        with self.assertRaisesRegex(errand.ChildFailed, "child b: trap"):
+            errand.gather(["a", "b"])
+
+    def test_one_wait_is_for_several_things(self):
+        bindings.answers["waiting.wait_any"] = [1, 3]
+        ready = errand.wait_first(["c1"], signals=["go", "stop"], approvals=["t.1"], timeout_s=2)
+        items = bindings.calls[0][1]
+        self.assertEqual([item.value for item in items], ["c1", "go", "stop", "t.1", 2000])
+        self.assertEqual((ready.signals, ready.approvals, ready.children), (["go"], ["t.1"], []))
+        self.assertTrue(ready)
+        bindings.answers["waiting.wait_any"] = [0]
+        ready = errand.wait_first(timeout_s=0)
+        self.assertTrue(ready.timed_out and not ready)
+
+    def test_approvers_are_asked_by_name_without_waiting_or_with(self):
+        bindings.answers["approval.request_from"] = "t.1"
+        bindings.answers["approval.decision_of"] = approval.Decision(approval.Verdict.DENIED, "ann", "no", None)
+        self.assertEqual(errand.request_approval("Deploy?", approvers=["ann"]), "t.1")
+        self.assertFalse(errand.approve("Deploy?", approvers=["ann"]))
+        names = [call[0] for call in bindings.calls]
+        self.assertEqual(names, ["approval.request_from", "approval.request_from", "waiting.wait_any",
+                                 "approval.decision_of"])
+
+    def test_the_conversations_state_is_updated_until_nobody_writes_in_between(self):
+        from wit_world.imports import context as interface
+        states = iter([("1", "4"), ("5", "6"), ("5", "6")])
+        interface.get_state, get = lambda: interface.State(*next(states)), interface.get_state
+        written = []
+
+        def set_state(value, version):
+            written.append((value, version))
+            if len(written) == 1:
+                raise bindings.Err(host.Error_Invalid("it is at another version"))
+            return interface.State(value, "7")
+
+        interface.set_state, put = set_state, interface.set_state
+        try:
+            state = errand.context.update(lambda value: value + 1)
+        finally:
+            interface.get_state, interface.set_state = get, put
+        self.assertEqual(written, [("2", "4"), ("6", "6")])
+        self.assertEqual((state.value, state.version), (6, "7"))
 
     def test_wait_any_gives_the_id_and_the_output(self):
         bindings.answers["children.wait_any"] = children.Outcome("b", bindings.Ok("2"))

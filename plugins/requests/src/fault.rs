@@ -23,6 +23,8 @@ pub enum Reason {
     Unreachable,
     /// It may have been done, and nobody knows.
     Unknown,
+    /// The answer took too long; whether it was done, nobody knows.
+    TimedOut,
     /// The answer exceeds a bound of the host's.
     TooLarge,
 }
@@ -54,7 +56,9 @@ impl Fault {
             ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => {
                 (Reason::Denied, "the operator has not granted requests to it")
             }
-            ErrorCode::HttpResponseTimeout => (Reason::Unknown, "it did not answer in time"),
+            ErrorCode::HttpResponseTimeout
+            | ErrorCode::ConnectionReadTimeout
+            | ErrorCode::ConnectionWriteTimeout => (Reason::TimedOut, "it did not answer in time"),
             ErrorCode::HttpResponseBodySize(_)
             | ErrorCode::HttpResponseHeaderSectionSize(_)
             | ErrorCode::HttpResponseHeaderSize(_) => (Reason::TooLarge, "its answer is too large"),

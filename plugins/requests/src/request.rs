@@ -24,15 +24,38 @@ pub struct Request {
 }
 
 impl Request {
+    /// Asks with any method, without a body.
+    pub fn new(method: &str, url: Url) -> Self {
+        let method = match method.to_ascii_uppercase().as_str() {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "DELETE" => Method::Delete,
+            "CONNECT" => Method::Connect,
+            "OPTIONS" => Method::Options,
+            "TRACE" => Method::Trace,
+            "PATCH" => Method::Patch,
+            _ => Method::Other(method.to_owned()),
+        };
+        Self { method, url, headers: Vec::new(), body: Vec::new(), timeout: None }
+    }
+
     /// Asks for what is there.
     pub fn get(url: Url) -> Self {
-        Self { method: Method::Get, url, headers: Vec::new(), body: Vec::new(), timeout: None }
+        Self::new("GET", url)
     }
 
     /// Hands over JSON.
     pub fn post_json(url: Url, body: Vec<u8>) -> Self {
-        Self { method: Method::Post, body, ..Self::get(url) }
-            .header("content-type", "application/json")
+        Self::new("POST", url).body(body).header("content-type", "application/json")
+    }
+
+    /// Hands over these bytes.
+    #[must_use]
+    pub fn body(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
+        self
     }
 
     /// Adds a header. With an `idempotency-key` it is sent again where nobody knows whether it was made.
@@ -62,7 +85,9 @@ impl Request {
                 .append(name, value.as_bytes())
                 .map_err(|_| wrong(&format!("the header {name:?} can't be sent")))?;
         }
-        if !self.body.is_empty() {
+        let is_said =
+            self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        if !self.body.is_empty() && !is_said {
             let length = self.body.len().to_string();
             fields
                 .append("content-length", length.as_bytes())

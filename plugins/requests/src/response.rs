@@ -40,6 +40,11 @@ impl Response {
         std::str::from_utf8(value).ok().map(str::trim)
     }
 
+    /// Returns its headers, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
+    }
+
     /// Returns the next piece of its body, or nothing at the end.
     ///
     /// # Errors

@@ -118,7 +118,14 @@ Tasks:
   fork          Submits a task that starts from another's workspace
   cancel        Stops tasks
   retry         Tries failed or cancelled tasks again
+  signal        Sends a signal to a task
   delete        Removes ended tasks with all that belongs to them
+
+People:
+  approvals     Lists what waits for a person's decision, or shows one of it
+  approve       Approves what a task asks for
+  deny          Denies what a task asks for
+  console       Makes a code for the page on which people decide
 
 Administration:
   plugin        Writes, tests, adds, lists and removes executors
@@ -130,10 +137,6 @@ Administration:
 
 Not in this version, each answers `unsupported`:
   worker        Runs workers alone, on a shared store
-  signal        Sends a signal to a waiting task
-  approvals     Lists what waits for a person's decision
-  approve       Approves what a task asks for
-  deny          Denies what a task asks for
   schedule      Runs tasks at set times
   mcp           Serves agents over MCP on standard input and output
 

@@ -3,10 +3,12 @@
 //! A checkpoint takes the place of all that led to it: the journal before it is dropped in the write that
 //! keeps it, and every later run of the attempt starts from it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptStart, SnapshotRef};
+use crate::{AttemptStart, NumberSet, SnapshotRef, TaskId};
 
 /// What a task saved, and how far it had come. Private: never shown.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,12 +35,31 @@ pub struct Checkpoint {
     /// The artifacts that were published by then.
     #[serde(default)]
     pub published: Published,
+    /// What it had to do with those around it by then.
+    #[serde(default)]
+    pub around: AroundThen,
 }
 
 impl std::fmt::Debug for Checkpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Checkpoint").field("number", &self.number).finish_non_exhaustive()
     }
+}
+
+/// What an attempt had to do with those around it by a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AroundThen {
+    /// The last signal of each name that it took, by the number of its event.
+    pub taken: BTreeMap<String, u64>,
+    /// Names of children that it spawned.
+    pub names: BTreeSet<String>,
+    /// Fuel that is set aside for children which have not ended.
+    pub reserved_fuel: u64,
+    /// Children whose fuel is settled.
+    pub settled: NumberSet,
+    /// Children of which it was told how they ended.
+    pub shown: Vec<TaskId>,
 }
 
 /// What an attempt has published, against its bounds.

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Digest, Left, Placed, Principal, Progress, Submission, TaskId, UnixMillis, WorkerId};
+use crate::{
+    ApprovalId, Awaits, Digest, Left, Placed, Principal, Progress, Submission, TaskId, UnixMillis,
+    WorkerId,
+};
 
 /// One entry of a task's log. Numbered from 1 without holes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +78,9 @@ pub enum EventBody {
         /// Until when at most.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<UnixMillis>,
+        /// What of that which comes from around it ends the wait.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        awaits: Option<Box<Awaits>>,
     },
     /// What it waited for has come.
     Resumed {
@@ -88,8 +94,8 @@ pub enum EventBody {
     },
     /// A person is asked.
     ApprovalRequested {
-        /// The approval.
-        approval_id: String,
+        /// The approval, numbered from 1 in its task.
+        approval_id: ApprovalId,
         /// What is asked, in one line.
         title: String,
         /// The digest of all that is shown.
@@ -101,7 +107,7 @@ pub enum EventBody {
     /// The question is closed.
     ApprovalDecided {
         /// The approval.
-        approval_id: String,
+        approval_id: ApprovalId,
         /// How.
         verdict: Verdict,
         /// Through which door.
@@ -115,6 +121,8 @@ pub enum EventBody {
     ChildSpawned {
         /// The child.
         child_id: TaskId,
+        /// Its number among the task's children, from 1.
+        number: u32,
         /// Its name among its siblings.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
@@ -123,6 +131,9 @@ pub enum EventBody {
     ChildFinished {
         /// The child.
         child_id: TaskId,
+        /// Its number, where the task itself spawned it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
         /// Its last status.
         status: crate::Status,
     },
@@ -130,6 +141,9 @@ pub enum EventBody {
     SignalReceived {
         /// Its name.
         name: String,
+        /// What it says; null where it says nothing.
+        #[serde(default, skip_serializing_if = "Value::is_null")]
+        payload: Value,
     },
     /// A durable timer is up.
     TimerFired {

@@ -63,6 +63,43 @@ impl FromStr for TaskId {
     }
 }
 
+/// The id of an approval: its task's, and its number among that task's approvals. It authorises nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ApprovalId {
+    /// The task that asks.
+    pub task: TaskId,
+    /// From 1.
+    pub number: u32,
+}
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.task, self.number)
+    }
+}
+
+impl fmt::Debug for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for ApprovalId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        let invalid =
+            InvalidName { what: "an approval's id", rule: "a task's id, a dot and a number" };
+        let read = || {
+            let (task, number) = text.split_once('.')?;
+            let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+            let number = number.parse().ok().filter(|number| plain && *number > 0)?;
+            Some(Self { task: task.parse().ok()?, number })
+        };
+        read().ok_or(invalid)
+    }
+}
+
 /// A BLAKE3 digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest(blake3::Hash);
@@ -213,6 +250,16 @@ text_type!(
     ContextId, "a context id", "1 to 128 printable characters", is_printable
 );
 
+impl Principal {
+    /// Names a task that causes something itself: by starting another, or by its end.
+    ///
+    /// # Panics
+    /// Never: an id is printable.
+    pub fn of_task(id: TaskId) -> Self {
+        Self::new(&format!("task:{id}")).expect("an id is printable")
+    }
+}
+
 fn is_lower_name(text: &str) -> bool {
     let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (1..=64).contains(&text.len())
@@ -258,6 +305,7 @@ impl FromStr for ExecutorRef {
 
 serde_as_text!(
     TaskId,
+    ApprovalId,
     Digest,
     Namespace,
     ExecutorName,
@@ -279,6 +327,17 @@ mod tests {
         assert!(early.to_string() < late.to_string());
         assert!(early.to_bytes() < late.to_bytes());
         assert_eq!(early.to_string().parse(), Ok(early));
+    }
+
+    #[test]
+    fn an_approvals_id_is_its_tasks_and_a_number_from_1() {
+        let task = TaskId::from_parts(1_000, 7);
+        let id = ApprovalId { task, number: 12 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["", ".1", "1", &format!("{task}"), &format!("{task}.0"), &format!("{task}.+1")]
+        {
+            assert!(bad.parse::<ApprovalId>().is_err(), "{bad:?} was accepted");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Stream, UnixMillis, WaitingFor};
+use crate::{Awaits, Stream, UnixMillis, WaitingFor};
 
 /// One host call of an attempt, and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,6 +114,8 @@ pub struct Wait {
     pub waiting_for: WaitingFor,
     /// When it ends at the latest.
     pub until: Option<UnixMillis>,
+    /// What of that which comes from around the task ends it earlier.
+    pub awaits: Option<Awaits>,
     /// What the instance takes while it stays in memory.
     pub memory_bytes: u64,
 }

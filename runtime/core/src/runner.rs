@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AttemptStart, BoxFuture, Checkpoint, ContextId, Digest, ErrorCode, EventBody, ExecutorKind,
-    ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits, Mount,
-    Namespace, Placed, Progress, Saved, Signature, Stream, Task, TaskId, UnixMillis, Wait,
-    WorkspaceSource,
+    AttemptStart, BoxFuture, Checkpoint, ContextId, Digest, DocChange, ErrorCode, EventBody,
+    ExecutorKind, ExecutorProfile, ExecutorRef, InterruptReason, JournalEntry, Left, Level, Limits,
+    Mount, Namespace, NewTask, Placed, Progress, Saved, Signature, Stream, Task, TaskId,
+    UnixMillis, Wait, WorkspaceSource, World,
 };
 
 /// Admits uploads and runs tasks.
@@ -203,17 +203,12 @@ pub trait RunHost: Send + Sync {
     /// Returns the present moment, to which the guest's clocks are moved at answers.
     fn now(&self) -> UnixMillis;
 
-    /// Takes events into the log, and into the journal the call that they are of, in one write, after all
-    /// that came before. Waits while too much is on its way, and not until it is durable: nothing that
-    /// comes later is durable before it.
+    /// Takes what is to be recorded, in one write, after all that came before. Waits while too much is on
+    /// its way, and not until it is durable: nothing that comes later is durable before it.
     ///
     /// # Errors
     /// [`Stopped`] when the run is to end: the lease is lost, or the store failed.
-    fn record(
-        &self,
-        events: Vec<EventBody>,
-        call: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>>;
+    fn record(&self, record: Record) -> BoxFuture<'_, Result<(), Stopped>>;
 
     /// Answers when all that was taken so far is durable: to be awaited before an effect that can't be
     /// taken back.
@@ -229,6 +224,11 @@ pub trait RunHost: Send + Sync {
     /// [`Stopped`] when the run is to end.
     fn wait(&self, wait: Wait) -> BoxFuture<'_, Result<(), Stopped>>;
 
+    /// Returns what is around the task; nothing where it is alone, as in a local run.
+    fn world(&self) -> Option<&dyn World> {
+        None
+    }
+
     /// Waits for answers that come to this process, without a worker's slot where it takes long. The run
     /// may be stopped meanwhile; then all of its calls that are under way are seen to their end, and
     /// another run finds the answers in the journal.
@@ -240,6 +240,31 @@ pub trait RunHost: Send + Sync {
             wait.any.await;
             Ok(())
         })
+    }
+}
+
+/// What a run records in one write.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// What the log says.
+    pub events: Vec<EventBody>,
+    /// The call that this is of, for the journal.
+    pub call: Option<JournalEntry>,
+    /// Tasks that it creates.
+    pub tasks: Vec<NewTask>,
+    /// Documents that it writes.
+    pub docs: Vec<DocChange>,
+}
+
+impl From<Vec<EventBody>> for Record {
+    fn from(events: Vec<EventBody>) -> Self {
+        Self { events, ..Self::default() }
+    }
+}
+
+impl From<JournalEntry> for Record {
+    fn from(call: JournalEntry) -> Self {
+        Self { call: Some(call), ..Self::default() }
     }
 }
 

@@ -30,8 +30,10 @@ pub trait Store: Send + Sync {
 
     /// Appends events to a task's log, all or none, and answers the task after them.
     ///
+    /// Where they end a task that has a parent, the parent's log says so in the same write.
+    ///
     /// # Errors
-    /// [`StoreError::Conflict`] where the guard does not hold, [`StoreError::Illegal`] where an event
+    /// [`StoreError::Conflict`] where the guard does not hold or a document is at another version, [`StoreError::Illegal`] where an event
     /// may not follow, [`StoreError::NotFound`].
     fn append(&self, append: Append) -> BoxFuture<'_, Result<Task, StoreError>>;
 
@@ -84,6 +86,24 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Event>, StoreError>>;
 
+    /// Returns where the next events of a conversation's tasks are, in the order in which they were
+    /// written: those after a position, `limit` at most. What is of tasks that are gone is among them.
+    fn context_log(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ContextEntry>, StoreError>>;
+
+    /// Answers when that has something after a position.
+    fn context_changed(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+    ) -> BoxFuture<'_, Result<(), StoreError>>;
+
     /// Answers when the task has an event after number `after`, or is gone.
     fn changed(&self, id: TaskId, after: u64) -> BoxFuture<'_, Result<(), StoreError>>;
 
@@ -110,6 +130,15 @@ pub trait Store: Send + Sync {
         &self,
         kind: DocKind,
         prefix: String,
+    ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>>;
+
+    /// Returns up to `limit` of them, after the key `after` where there is one.
+    fn docs_page(
+        &self,
+        kind: DocKind,
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>>;
 
     /// Writes a document if it is still at `expected` (nothing: not there), or removes it where `value`
@@ -159,6 +188,19 @@ pub trait Store: Send + Sync {
     }
 }
 
+/// Events of a conversation that were written together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContextEntry {
+    /// Where it is: higher than what was written before, with holes.
+    pub position: u64,
+    /// Whose events they are.
+    pub task: TaskId,
+    /// The number of the first.
+    pub first: u64,
+    /// The number of the last.
+    pub last: u64,
+}
+
 /// A task to create.
 #[derive(Debug, Clone)]
 pub struct NewTask {
@@ -205,6 +247,10 @@ pub struct Append {
     pub checkpoint: Option<Checkpoint>,
     /// Calls answered or begun, which replace what the journal has of the same ordinals.
     pub entries: Vec<JournalEntry>,
+    /// Tasks to create with the events, which the events speak of. The bound of the queue is not theirs.
+    pub tasks: Vec<NewTask>,
+    /// Documents to write with the events.
+    pub docs: Vec<DocChange>,
     /// Where the events begin another attempt: what of the journal it keeps, and with it what the attempt
     /// started from, its checkpoint included. Nothing: it starts anew.
     pub kept: Option<Kept>,
@@ -220,6 +266,8 @@ impl Append {
             attempt_start: None,
             checkpoint: None,
             entries: Vec::new(),
+            tasks: Vec::new(),
+            docs: Vec::new(),
             kept: None,
         }
     }
@@ -228,6 +276,8 @@ impl Append {
 /// What must hold for an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
+    /// The task is there: for what comes from outside, and may come at any time.
+    Present,
     /// The last event has this number.
     Version(u64),
     /// The task is leased under this epoch.
@@ -393,6 +443,12 @@ pub enum DocKind {
     /// [`crate::BlobRecord`], by `namespace/digest`: who uploaded which bytes. What they are is in
     /// [`crate::Blobs`], and stays there for as long as the record does.
     Blob,
+    /// Approvals, by `namespace/id`.
+    Approval,
+    /// Those of them that nobody has decided yet, by the same keys.
+    OpenApproval,
+    /// The state of conversations, by `namespace/id`.
+    Context,
 }
 
 impl DocKind {
@@ -404,8 +460,24 @@ impl DocKind {
             Self::Queue => "queue",
             Self::Grant => "grant",
             Self::Blob => "blob",
+            Self::Approval => "approval",
+            Self::OpenApproval => "open_approval",
+            Self::Context => "context",
         }
     }
+}
+
+/// A document to write together with events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DocChange {
+    /// What kind of document.
+    pub kind: DocKind,
+    /// Its key.
+    pub key: String,
+    /// The version that it is at; nothing: it is not there.
+    pub expected: Option<u64>,
+    /// What it is to say; nothing: it is removed.
+    pub value: Option<Value>,
 }
 
 /// A document, and the version that its next writer must name.

@@ -41,6 +41,9 @@ pub struct Submission {
     /// The task that started this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<TaskId>,
+    /// Where it is in the tree of its parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
     /// The conversation that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_id: Option<ContextId>,
@@ -56,6 +59,24 @@ pub struct Submission {
     /// Who is told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<Notify>,
+}
+
+/// Where a task with a parent is in its tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineage {
+    /// The task at the top of the tree.
+    pub root: TaskId,
+    /// How many tasks are above it; at least 1.
+    pub depth: u32,
+    /// Its number among the children that its parent spawned; nothing where somebody else submitted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Its name among those; nothing where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether its fuel is taken out of its parent's budget.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fuel_from_parent: bool,
 }
 
 /// What a workspace starts from.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    ContextId, Digest, ExecutorRef, Left, Limits, LogOffsets, Mount, Namespace, Retry, TaskError,
-    TaskId, UnixMillis, WaitingFor, WorkspaceSource,
+    Around, Awaits, ContextId, Digest, ExecutorRef, Left, Limits, Lineage, LogOffsets, Mount,
+    Namespace, Retry, TaskError, TaskId, UnixMillis, WaitingFor, WorkspaceSource,
 };
 
 /// The state of a task: the fold over its events, input left out.
@@ -39,6 +39,9 @@ pub struct Task {
     /// The task that started this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<TaskId>,
+    /// Where it is in the tree of its parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<Lineage>,
     /// The conversation that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context_id: Option<ContextId>,
@@ -78,12 +81,21 @@ pub struct Task {
     /// When it goes on at the latest, while `waiting`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_until: Option<UnixMillis>,
+    /// What ends its wait before that, while `waiting`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits: Option<Box<Awaits>>,
+    /// What has come to it, and what it has started.
+    #[serde(default, skip_serializing_if = "Around::is_nothing")]
+    pub around: Around,
     /// What its log has of each stream.
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     pub logged: LogOffsets,
     /// What of that was written in the present attempt, since its last checkpoint.
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     pub attempt_logged: LogOffsets,
+    /// How many artifacts its log has.
+    #[serde(default)]
+    pub published: u32,
     /// Whether somebody asked to stop it.
     #[serde(default)]
     pub cancel_requested: bool,

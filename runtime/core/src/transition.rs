@@ -2,7 +2,7 @@
 //!
 //! Nothing else decides a status. Stores, the scheduler and recovery fold the same events through it.
 
-use crate::{Event, EventBody, InterruptReason, LogOffsets, Status, Task};
+use crate::{Around, Awaits, Event, EventBody, InterruptReason, LogOffsets, Status, Task};
 
 /// An event that may not follow in a task's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +37,7 @@ impl Task {
             function: submission.function.clone(),
             workspace: submission.workspace.clone(),
             labels: submission.labels.clone(),
+            lineage: submission.lineage.clone(),
             priority: submission.priority,
             parent_id: submission.parent_id,
             context_id: submission.context_id.clone(),
@@ -54,6 +55,9 @@ impl Task {
             recoveries: 0,
             resuming: false,
             wait_until: None,
+            awaits: None,
+            around: Around::default(),
+            published: 0,
             logged: LogOffsets::default(),
             attempt_logged: LogOffsets::default(),
             not_before: (submission.delay_ms > 0).then(|| event.at.plus_ms(submission.delay_ms)),
@@ -139,7 +143,10 @@ impl Task {
             ) => true,
             _ => false,
         };
-        if legal { Ok(()) } else { Err("it may not follow") }
+        match legal {
+            true => self.around.check(&event.body),
+            false => Err("it may not follow"),
+        }
     }
 
     fn fold(&mut self, event: &Event) {
@@ -160,14 +167,18 @@ impl Task {
                     *offsets.of_mut(line.stream) += line.stream_bytes();
                 }
             }
-            E::Waiting { waiting_for, until } => {
+            E::Waiting { waiting_for, until, awaits } => {
                 self.status = Status::Waiting;
                 self.waiting_for = Some(*waiting_for);
                 self.wait_until = *until;
+                let missed = |awaits: &Awaits| awaits.seen < self.around.news;
+                if awaits.as_deref().is_some_and(missed) {
+                    self.due(event.at);
+                }
+                self.awaits = awaits.clone();
             }
             E::Resumed { warm } => {
-                self.waiting_for = None;
-                self.wait_until = None;
+                self.stop_waiting();
                 self.status = if *warm { Status::Running } else { Status::Queued };
                 self.resuming = !*warm;
             }
@@ -212,16 +223,35 @@ impl Task {
             }
             E::Submitted(_) => {}
             // The attempt has come further: a run that repeats it records none of these again.
-            E::Emitted { .. }
-            | E::ApprovalRequested { .. }
+            body @ (E::ApprovalRequested { .. }
             | E::ApprovalDecided { .. }
             | E::ChildSpawned { .. }
             | E::ChildFinished { .. }
-            | E::SignalReceived { .. }
-            | E::TimerFired { .. }
-            | E::HttpCalled { .. }
-            | E::ArtifactPublished(_) => self.recoveries = 0,
+            | E::SignalReceived { .. }) => {
+                self.recoveries = 0;
+                self.around.fold(event.seq, body);
+                let met = |awaits: &Awaits| awaits.are_met_by(body, &self.around);
+                if self.awaits.as_deref().is_some_and(met) {
+                    self.due(event.at);
+                }
+            }
+            E::Emitted { .. } | E::TimerFired { .. } | E::HttpCalled { .. } => self.recoveries = 0,
+            E::ArtifactPublished(_) => {
+                self.recoveries = 0;
+                self.published = self.published.saturating_add(1);
+            }
         }
+    }
+
+    /// Makes a waiting task go on now: what it waits for has come.
+    fn due(&mut self, now: crate::UnixMillis) {
+        self.wait_until = Some(self.wait_until.map_or(now, |until| until.min(now)));
+    }
+
+    fn stop_waiting(&mut self) {
+        self.waiting_for = None;
+        self.wait_until = None;
+        self.awaits = None;
     }
 
     fn requeue(&mut self) {
@@ -236,13 +266,13 @@ impl Task {
         self.resuming = false;
         self.not_before = None;
         self.attempt_logged = LogOffsets::default();
+        self.around.next_attempt();
         self.progress = crate::Progress::default();
     }
 
     fn end(&mut self, status: Status, event: &Event) {
         self.status = status;
-        self.waiting_for = None;
-        self.wait_until = None;
+        self.stop_waiting();
         self.resuming = false;
         self.not_before = None;
         self.finished_at = Some(event.at);

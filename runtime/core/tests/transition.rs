@@ -45,6 +45,12 @@ fn illegal(task: &Task) -> Option<&'static str> {
             "runs, waits and completes only once started",
         ),
         (task.wait_until.is_none() || task.status == Status::Waiting, "goes on only from a wait"),
+        (task.awaits.is_none() || task.status == Status::Waiting, "awaits only while it waits"),
+        (
+            task.around.ended.len() + task.around.failed_before.len() <= task.around.spawned,
+            "has as many children as it spawned",
+        ),
+        (task.around.decided.len() <= task.around.asked, "is answered what it asked"),
         (
             STREAMS.iter().all(|stream| task.attempt_logged.of(*stream) <= task.logged.of(*stream)),
             "an attempt's output is part of the task's",
@@ -70,6 +76,9 @@ fn forgotten(before: &Task, event: &Event, after: &Task) -> Option<&'static str>
         resuming: before.resuming,
         not_before: before.not_before,
         wait_until: before.wait_until,
+        awaits: before.awaits.clone(),
+        around: before.around.clone(),
+        published: before.published,
         logged: before.logged,
         attempt_logged: before.attempt_logged,
         cancel_requested: before.cancel_requested,
@@ -212,6 +221,7 @@ fn submission() -> impl Strategy<Value = Submission> {
         idempotency_key: whats.2,
         delay_ms: whens.1,
         parent_id: whens.2,
+        lineage: None,
         context_id: whens.3.map(|text| ContextId::new(&text).expect("valid")),
         limits: Limits { fuel: bounds.0, ..Limits::default() },
         retry: Retry { max_attempts: bounds.1, backoff_factor: bounds.2, ..Retry::default() },
@@ -252,6 +262,23 @@ fn error() -> impl Strategy<Value = TaskError> {
         })
 }
 
+fn approval_id() -> impl Strategy<Value = ApprovalId> {
+    (id(), 1..4_u32).prop_map(|(task, number)| ApprovalId { task, number })
+}
+
+fn awaits() -> impl Strategy<Value = Box<Awaits>> {
+    let numbers = || proptest::collection::vec(1..4_u32, 0..3);
+    let needs = prop_oneof![Just(Needs::One), Just(Needs::All), Just(Needs::AllOrFailure)];
+    let signals = proptest::collection::vec("[ab]", 0..2);
+    (0..6_u64, signals, numbers(), needs, numbers()).prop_map(
+        |(seen, signals, children, needs, approvals)| {
+            let (children, approvals) =
+                (children.into_iter().collect(), approvals.into_iter().collect());
+            Box::new(Awaits { seen, signals, children, needs, approvals })
+        },
+    )
+}
+
 /// Any body. The run of a `started` is filled in by who knows it.
 fn body() -> impl Strategy<Value = EventBody> {
     let level =
@@ -282,8 +309,9 @@ fn body() -> impl Strategy<Value = EventBody> {
             engine: "engine".into(),
             workspace: workspace.map(Digest::from),
         }),
-        2 => (waiting_for, option::of(moment()))
-            .prop_map(|(waiting_for, until)| EventBody::Waiting { waiting_for, until }),
+        2 => (waiting_for, option::of(moment()), option::of(awaits())).prop_map(
+            |(waiting_for, until, awaits)| EventBody::Waiting { waiting_for, until, awaits }
+        ),
         2 => any::<bool>().prop_map(|warm| EventBody::Resumed { warm }),
         2 => reason.prop_map(|reason| EventBody::Interrupted { reason }),
         2 => (error(), 0..100_u64, moment()).prop_map(|(error, delay_ms, not_before)| {
@@ -312,21 +340,23 @@ fn body() -> impl Strategy<Value = EventBody> {
                 description,
             })
         }),
-        (".{0,4}", digest(), option::of(moment())).prop_map(|(title, digest, expires_at)| {
-            EventBody::ApprovalRequested { approval_id: "a".into(), title, digest, expires_at }
-        }),
-        (verdict, option::of(".{0,4}"), option::of(".{0,4}")).prop_map(
-            |(verdict, via, comment)| {
-                EventBody::ApprovalDecided { approval_id: "a".into(), verdict, via, comment }
+        (approval_id(), ".{0,4}", digest(), option::of(moment())).prop_map(
+            |(approval_id, title, digest, expires_at)| {
+                EventBody::ApprovalRequested { approval_id, title, digest, expires_at }
             }
         ),
-        (id(), option::of(".{0,4}"))
-            .prop_map(|(child_id, name)| EventBody::ChildSpawned { child_id, name }),
-        (id(), 0..6_usize).prop_map(|(child_id, status)| EventBody::ChildFinished {
-            child_id,
-            status: Status::ALL[status],
+        (approval_id(), verdict, option::of(".{0,4}"), option::of(".{0,4}")).prop_map(
+            |(approval_id, verdict, via, comment)| {
+                EventBody::ApprovalDecided { approval_id, verdict, via, comment }
+            }
+        ),
+        (id(), 1..4_u32, option::of(".{0,4}")).prop_map(|(child_id, number, name)| {
+            EventBody::ChildSpawned { child_id, number, name }
         }),
-        ".{0,4}".prop_map(|name| EventBody::SignalReceived { name }),
+        (id(), option::of(1..4_u32), 0..6_usize).prop_map(|(child_id, number, status)| {
+            EventBody::ChildFinished { child_id, number, status: Status::ALL[status] }
+        }),
+        ("[ab]", value()).prop_map(|(name, payload)| EventBody::SignalReceived { name, payload }),
         any::<u64>().prop_map(|ordinal| EventBody::TimerFired { ordinal }),
         (any::<u16>(), any::<u64>()).prop_map(|(status, bytes)| EventBody::HttpCalled {
             method: "GET".into(),
@@ -515,7 +545,7 @@ fn crashes_are_counted_from_the_last_news_of_an_attempt() {
     assert_eq!((follow(started()), follow(crash())), (1, 2), "a start is no news");
     follow(started());
     let until = Some(UnixMillis(9));
-    follow(EventBody::Waiting { waiting_for: WaitingFor::Timer, until });
+    follow(EventBody::Waiting { waiting_for: WaitingFor::Timer, until, awaits: None });
     assert_eq!(follow(EventBody::Resumed { warm: true }), 2, "nor is a wait, which is repeated");
     assert_eq!(follow(EventBody::Emitted { kind: "step".into(), data: json!(1) }), 0);
     assert_eq!(follow(crash()), 1);

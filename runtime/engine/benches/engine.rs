@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, BoxFuture, EventBody, ExecutorName, ExecutorProfile, ExecutorRef, Job,
-    JournalEntry, Level, Limits, LogOffsets, Meter, Namespace, Outcome, Progress, RunHost, Runner,
-    Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
+    AttemptStart, BoxFuture, ExecutorName, ExecutorProfile, ExecutorRef, Job, Level, Limits,
+    LogOffsets, Meter, Namespace, Outcome, Progress, Record, RunHost, Runner, Seed, Stopped,
+    Stream, TaskId, UnixMillis, Wait,
 };
 use errand_engine::{Allocation, Engine, EngineOptions, bare};
 use serde_json::{Value, json};
@@ -197,11 +197,7 @@ impl RunHost for Quiet {
         UnixMillis(0)
     }
 
-    fn record(
-        &self,
-        _: Vec<EventBody>,
-        _: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn record(&self, _: Record) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(std::future::ready(Ok(())))
     }
 

@@ -27,6 +27,8 @@ struct Gauge {
     executed: AtomicU64,
     /// Fuel charged for bytes moved.
     charged: AtomicU64,
+    /// Fuel that is set aside for children that have not ended.
+    reserved: AtomicU64,
     /// Host calls that wait for something outside.
     waits: AtomicU32,
     /// Whether the next yield is the epoch's and tells nothing of fuel.
@@ -44,6 +46,7 @@ impl FuelGauge {
             limit,
             executed: AtomicU64::new(0),
             charged: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
             waits: AtomicU32::new(0),
             epoch: AtomicBool::new(false),
             repeats_until: resume.fuel_used,
@@ -53,7 +56,8 @@ impl FuelGauge {
     }
 
     /// Goes on where a checkpoint was taken.
-    pub(crate) fn restore(&self, executed: u64, charged: u64) {
+    pub(crate) fn restore(&self, executed: u64, charged: u64, reserved: u64) {
+        self.0.reserved.store(reserved, Ordering::Relaxed);
         self.0.executed.store(executed, Ordering::Relaxed);
         self.0.charged.store(charged, Ordering::Relaxed);
     }
@@ -62,6 +66,27 @@ impl FuelGauge {
     pub(crate) fn charge_bytes(&self, bytes: u64) -> Result<(), Ended> {
         self.0.charged.fetch_add(bytes, Ordering::Relaxed);
         self.check()
+    }
+
+    /// Sets fuel aside for a child, where there is so much. Tells whether there was.
+    pub(crate) fn reserve(&self, fuel: u64) -> bool {
+        let fits = self.used().saturating_add(self.reserved()).saturating_add(fuel) < self.0.limit;
+        if fits {
+            self.0.reserved.fetch_add(fuel, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Takes what a child used out of what was set aside for it, and gives back the rest.
+    pub(crate) fn settle(&self, reserved: u64, used: u64) {
+        let give_back = |all: u64| Some(all.saturating_sub(reserved));
+        let _ = self.0.reserved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, give_back);
+        self.0.charged.fetch_add(used.min(reserved), Ordering::Relaxed);
+    }
+
+    /// Returns the fuel that is set aside.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.0.reserved.load(Ordering::Relaxed)
     }
 
     /// Marks, while it lives, that the guest waits for something outside.
@@ -122,7 +147,7 @@ impl FuelGauge {
 
     fn check(&self) -> Result<(), Ended> {
         self.publish();
-        if self.used() >= self.0.limit {
+        if self.used().saturating_add(self.reserved()) >= self.0.limit {
             return Err(Ended::bound(ErrorCode::FuelExhausted, "fuel", self.0.limit));
         }
         Ok(())

@@ -7,7 +7,9 @@
 
 use std::vec::IntoIter;
 
-use errand_core::{Answer, ErrorCode, EventBody, JournalEntry, LogOffsets, UnixMillis};
+use errand_core::{
+    Answer, DocChange, ErrorCode, EventBody, JournalEntry, LogOffsets, NewTask, Record, UnixMillis,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -47,10 +49,22 @@ pub(crate) trait Call: Send + Sync {
         Vec::new()
     }
 
+    /// Returns what is recorded together with the answer. Asked for once, when it was performed.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
+
     /// Tells whether another attempt may be answered better: a retry goes live at this call then.
     fn is_failed(_answer: &Self::Answer) -> bool {
         false
     }
+}
+
+/// What a call has recorded besides its answer.
+#[derive(Default)]
+pub(crate) struct Beside {
+    pub(crate) tasks: Vec<NewTask>,
+    pub(crate) docs: Vec<DocChange>,
 }
 
 /// What an attempt was answered, and where the present run is in it.
@@ -186,11 +200,20 @@ pub(crate) async fn record(
     events: Vec<EventBody>,
     entry: JournalEntry,
 ) -> Result<(), Ended> {
+    record_with(state, events, entry, Beside::default()).await
+}
+
+async fn record_with(
+    state: &mut RunState,
+    events: Vec<EventBody>,
+    entry: JournalEntry,
+    Beside { tasks, docs }: Beside,
+) -> Result<(), Ended> {
     if let Answer::Given(kept) | Answer::Failed(kept) = &entry.answer {
         state.journal.count(kept)?;
     }
     let _waiting = state.fuel.waiting();
-    Ok(state.host.record(events, Some(entry)).await?)
+    Ok(state.host.record(Record { events, call: Some(entry), tasks, docs }).await?)
 }
 
 /// Makes a call, or answers it as it was answered before. Tells when that was.
@@ -206,7 +229,7 @@ pub(crate) async fn journaled<C: Call>(
     let failed = C::is_failed(&answered);
     let entry = answer(entry, &answered, failed, state.host.now())?;
     let at = entry.at;
-    record(state, call.events(&answered), entry).await?;
+    record_with(state, call.events(&answered), entry, call.beside()).await?;
     Ok((answered, at))
 }
 

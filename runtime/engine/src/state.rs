@@ -3,22 +3,25 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use errand_core::{Egress, Job, RunHost};
+use errand_core::{Egress, Job, RunHost, SnapshotRef};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::clock::VirtualClock;
 use crate::config::{HTTP_FIELDS_BYTES, MAX_HANDLES};
+use crate::ended::Ended;
 use crate::fuel::FuelGauge;
 use crate::host::checkpoint::Saving;
 use crate::host::filesystem::Files;
 use crate::host::http::{Bodies, Hooks, Outgoing};
 use crate::host::random::Chance;
 use crate::host::stdio::{Input, Stdio};
+use crate::host::world::Nearby;
 use crate::journal::Journal;
 use crate::keep::{Destination, Kept};
 use crate::memory::MemoryBudget;
+use crate::start::{self, Leave};
 use crate::veil::Veiled;
 
 /// The state of one run.
@@ -41,6 +44,7 @@ pub(crate) struct RunState {
     pub(crate) kept: Kept,
     pub(crate) journal: Journal,
     pub(crate) saving: Saving,
+    pub(crate) nearby: Nearby,
     /// Deadlines of the timers that the guest holds, on its monotonic clock, by their pollables' numbers.
     pub(crate) timers: HashMap<u32, u64>,
     /// Whether the guest reads this process's standard input.
@@ -115,6 +119,7 @@ impl RunState {
             kept: Kept::default(),
             journal: Journal::default(),
             saving: Saving::DESCRIBING,
+            nearby: Nearby::default(),
             timers: HashMap::new(),
             reads_terminal,
         }
@@ -131,6 +136,16 @@ impl RunState {
     pub(crate) fn repeating(mut self, journal: Journal) -> Self {
         self.journal = journal;
         self
+    }
+}
+
+impl RunState {
+    /// Keeps the workspace as it is now: how it differs from what its source gives, where it does.
+    pub(crate) async fn snapshot_now(&mut self) -> Result<Option<SnapshotRef>, Ended> {
+        match self.files.look_at_all()? {
+            Some(taken) => Ok(start::leave(&self.blobs, taken, Leave::End).await?.snapshot),
+            None => Ok(None),
+        }
     }
 }
 

@@ -19,10 +19,12 @@ pub use chance::{Random, SeededRandom, SystemRandom};
 pub use collector::{Collector, CollectorConfig};
 pub use grants::{GrantBook, Grantee};
 pub use service::{
-    ArtifactReader, BatchRequest, Bootstrap, BulkFilter, Caller, Cancellation, Collected, Fault,
-    Follow, Followed, GrantsView, ListRequest, MountRequest, NewToken, Parts, QueueView, Right,
-    Rights, RunningTask, Service, ServiceError, Settings, TaskRequest, TokenInfo, TokenRequest,
-    Tree, Uploaded, UploadedBlob, WorkerView, WorkspaceRequest, check_grants, schema_faults,
+    ApprovalList, ApprovalState, ApprovalStatus, ArtifactReader, BatchRequest, Bootstrap,
+    BulkFilter, Caller, Cancellation, Choice, Collected, ContextEvent, ContextEvents, ContextView,
+    DecisionRequest, Fault, Follow, Followed, GrantsView, ListRequest, MountRequest, NewToken,
+    Parts, QueueView, Right, Rights, RunningTask, Service, ServiceError, Settings, SignalRequest,
+    TaskRequest, TokenInfo, TokenRequest, Tree, TreeBounds, Uploaded, UploadedBlob, WorkerView,
+    WorkspaceRequest, check_grants, check_signal_name, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig, WarmLimits};

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body::BodyLimits;
 use crate::config::ServerConfig;
+use crate::console::Console;
 use crate::hosts::Hosts;
 use crate::metrics::HttpMetrics;
 
@@ -23,6 +24,8 @@ pub(crate) struct AppParts {
     pub(crate) config: ServerConfig,
     pub(crate) hosts: Hosts,
     pub(crate) metrics: HttpMetrics,
+    /// Who may enter the pages, and who has.
+    pub(crate) console: Console,
     /// Tasks accepted since the start.
     pub(crate) submitted: Counter,
     /// Permits for uploads that are read and compiled.

@@ -66,6 +66,18 @@ pub(crate) async fn read_wasm(
     read(request, limits).await
 }
 
+/// Reads what a form of a page posts.
+///
+/// # Errors
+/// 400, 408, 413 and 415.
+pub(crate) async fn read_form(
+    request: Request<Body>,
+    limits: BodyLimits,
+) -> Result<Bytes, Problem> {
+    check_media_type(request.headers(), &["application/x-www-form-urlencoded"])?;
+    read(request, limits).await
+}
+
 async fn read(request: Request<Body>, limits: BodyLimits) -> Result<Bytes, Problem> {
     let too_large = || Problem::too_large("the body", limits.max_bytes);
     let announced = content_length(request.headers());

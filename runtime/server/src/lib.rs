@@ -18,11 +18,15 @@
 
 mod accept;
 mod app;
+mod approvals;
 mod backup;
 mod blobs;
 mod body;
 mod call;
 mod config;
+mod console;
+mod console_codes;
+mod contexts;
 mod cursor;
 mod executors;
 mod fault;
@@ -47,7 +51,8 @@ mod unsupported;
 mod wire;
 
 pub use config::ServerConfig;
-pub use router::router;
+pub use console::Console;
+pub use router::{router, router_with_console};
 pub use serve::{ServeOptions, Tls, TlsError, serve};
 pub use wire::{event_on_the_wire, executor_on_the_wire};
 

@@ -164,6 +164,21 @@ impl Problem {
         self
     }
 
+    /// Returns its HTTP status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Returns what happened, for a person.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Returns after how many seconds to come back, if that may help.
+    pub(crate) fn retry_after_s(&self) -> Option<u64> {
+        self.0.retry_after_s
+    }
+
     /// Returns the response, with the methods that the path has.
     pub(crate) fn with_allow(self, allow: Option<HeaderValue>) -> Response {
         let mut response = self.into_response();

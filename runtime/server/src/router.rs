@@ -6,34 +6,51 @@ use axum::Router;
 use errand_scheduler::Service;
 use http::Uri;
 use tokio::sync::Semaphore;
-use utoipa::openapi::HttpMethod::{self, Delete, Get, Patch, Post, Put};
+use utoipa::openapi::HttpMethod::{self, Delete, Get, Patch, Post};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::{App, AppParts};
 use crate::config::ServerConfig;
+use crate::console::{self, Console};
 use crate::front::FrontLayer;
 use crate::hosts::Hosts;
 use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::tasks::{artifacts, control, events, read, submit, workspace};
 use crate::unsupported::{self, NotYet};
-use crate::{backup, blobs, executors, grants, health, openapi, queue, tokens};
+use crate::{
+    approvals, backup, blobs, console_codes, contexts, executors, grants, health, openapi, queue,
+    tokens,
+};
 
-/// Builds the REST interface over a service.
+/// Builds the REST interface and the pages over a service.
 ///
 /// # Panics
 /// Never: that the table is free of conflicts is tested.
 pub fn router(service: Service, config: ServerConfig) -> Router {
+    let console = Console::new(&service);
+    router_with_console(service, config, console)
+}
+
+/// Builds the same with a console that the caller keeps a clone of, to have codes made.
+///
+/// # Panics
+/// Never: that the table is free of conflicts is tested.
+pub fn router_with_console(service: Service, config: ServerConfig, console: Console) -> Router {
     let (routes, mut api) = table();
     let routes = unsupported::add(routes, &mut api, NOT_YET);
-    let metrics = HttpMetrics::new(api.paths.paths.keys().map(String::as_str));
+    // The pages are for people, and no part of the API that is described.
+    let routes = routes.merge(console::routes());
+    let paths = api.paths.paths.keys().map(String::as_str).chain(console::PATHS);
+    let metrics = HttpMetrics::new(paths);
     openapi::finish(&mut api);
     let openapi = api.to_json().expect("the description of the API can be written").into();
     let app = App::new(AppParts {
         service,
         hosts: Hosts::new(&config),
         metrics,
+        console,
         submitted: Default::default(),
         uploads: Semaphore::new(config.max_uploads),
         blob_uploads: Semaphore::new(config.max_blob_uploads),
@@ -63,10 +80,21 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(events::events))
         .routes(routes!(control::cancel))
         .routes(routes!(control::retry))
+        .routes(routes!(control::signal))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(workspace::diff))
         .routes(routes!(workspace::workspace))
+        // /v1/approvals
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::get, approvals::decide))
+        .routes(routes!(approvals::diff))
+        .routes(routes!(approvals::attachment))
+        .routes(routes!(console_codes::create))
+        // /v1/contexts
+        .routes(routes!(contexts::get))
+        .routes(routes!(contexts::put_state))
+        .routes(routes!(contexts::events))
         // /v1/blobs
         .routes(routes!(blobs::upload))
         // operations
@@ -87,13 +115,6 @@ fn table() -> (Router<App>, utoipa::openapi::OpenApi) {
 
 /// What later versions answer.
 const NOT_YET: &[NotYet] = &[
-    not_yet(Post, "/v1/tasks/{id}/signals", "send_signal", "sending signals"),
-    not_yet(Get, "/v1/approvals", "list_approvals", "listing approvals"),
-    not_yet(Get, "/v1/approvals/{id}", "get_approval", "showing an approval"),
-    not_yet(Post, "/v1/approvals/{id}", "decide_approval", "deciding approvals"),
-    not_yet(Get, "/v1/contexts/{id}", "get_context", "showing a context"),
-    not_yet(Put, "/v1/contexts/{id}/state", "put_context_state", "the state of a context"),
-    not_yet(Get, "/v1/contexts/{id}/events", "get_context_events", "the events of a context"),
     not_yet(Get, "/v1/schedules", "list_schedules", "listing schedules"),
     not_yet(Post, "/v1/schedules", "create_schedule", "making schedules"),
     not_yet(Get, "/v1/schedules/{id}", "get_schedule", "showing a schedule"),

@@ -34,6 +34,7 @@ fn new() -> NewTask {
         idempotency_key: None,
         delay_ms: 0,
         parent_id: None,
+        lineage: None,
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),

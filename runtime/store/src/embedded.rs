@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use errand_core::{
     Answer, Append, Artifact, BoxFuture, Checkpoint, Claim, Claimed, Claims, CollectedBlobs,
-    Digest, Doc, DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry,
-    ListQuery, Namespace, NewTask, Page, QueueDepth, Store, StoreError, Submitted, Task, TaskId,
-    UnixMillis, WorkerId,
+    ContextEntry, ContextId, Digest, Doc, DocChange, DocKind, Due, Epoch, Event, ExpiredPage,
+    ExpiredQuery, HeldLease, JournalEntry, ListQuery, Namespace, NewTask, Page, QueueDepth, Store,
+    StoreError, Submitted, Task, TaskId, UnixMillis, WorkerId,
 };
 use serde_json::Value;
 
 use crate::blobs::off_thread;
+use crate::codec::keys;
 use crate::read::View;
 use crate::state::{Accepted, PreparedAppend, PreparedTask};
 use crate::writer::Writer;
@@ -91,6 +92,9 @@ impl Store for Embedded {
             let small = append.drafts.len() <= 16
                 && append.entries.len() <= 16
                 && append.entries.iter().all(entry_is_small)
+                && append.tasks.len() <= 16
+                && append.tasks.iter().all(|task| body_is_small(&task.submitted.body))
+                && append.docs.iter().all(doc_is_small)
                 && append.checkpoint.as_ref().is_none_or(checkpoint_is_small)
                 && append.drafts.iter().all(|draft| body_is_small(&draft.body));
             let prepare = move || PreparedAppend::new(append, &*blobs);
@@ -201,6 +205,32 @@ impl Store for Embedded {
         })
     }
 
+    fn context_log(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ContextEntry>, StoreError>> {
+        Box::pin(self.read_much(move |view| view.context_log(&namespace, &context, after, limit)))
+    }
+
+    fn context_changed(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let watch = keys::context_watch(&keys::context_log(&namespace, &context));
+            let changed = || {
+                let next = self.read(|view| view.context_log(&namespace, &context, after, 1))?;
+                Ok(!next.is_empty())
+            };
+            self.writer.shared.watchers.until(watch, changed).await
+        })
+    }
+
     fn artifacts(&self, id: TaskId) -> BoxFuture<'_, Result<Vec<Artifact>, StoreError>> {
         Box::pin(self.read_much(move |view| view.artifacts(id)))
     }
@@ -226,7 +256,17 @@ impl Store for Embedded {
         kind: DocKind,
         prefix: String,
     ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>> {
-        Box::pin(self.read_much(move |view| view.docs(kind, &prefix)))
+        Box::pin(self.read_much(move |view| view.docs(kind, &prefix, None, usize::MAX)))
+    }
+
+    fn docs_page(
+        &self,
+        kind: DocKind,
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>> {
+        Box::pin(self.read_much(move |view| view.docs(kind, &prefix, after.as_deref(), limit)))
     }
 
     fn put_doc(
@@ -236,7 +276,8 @@ impl Store for Embedded {
         expected: Option<u64>,
         value: Option<Value>,
     ) -> BoxFuture<'_, Result<u64, StoreError>> {
-        Box::pin(self.writer.execute(move |state, _| state.put_doc(kind, &key, expected, value)))
+        let change = DocChange { kind, key, expected, value };
+        Box::pin(self.writer.execute(move |state, _| state.put_doc(change)))
     }
 
     fn check_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {
@@ -278,6 +319,10 @@ fn checkpoint_is_small(checkpoint: &Checkpoint) -> bool {
 }
 
 /// Tells whether a body is certainly small.
+fn doc_is_small(doc: &DocChange) -> bool {
+    doc.value.as_ref().is_none_or(|value| json_at_most(value, &mut { LARGE_BYTES }))
+}
+
 fn body_is_small(body: &errand_core::EventBody) -> bool {
     use errand_core::EventBody as E;
     let error_is_small = |error: &errand_core::TaskError| {
@@ -286,6 +331,7 @@ fn body_is_small(body: &errand_core::EventBody) -> bool {
     match body {
         E::Submitted(submission) => json_at_most(&submission.input, &mut { LARGE_BYTES }),
         E::Completed { output, .. } => json_at_most(output, &mut { LARGE_BYTES }),
+        E::SignalReceived { payload, .. } => json_at_most(payload, &mut { LARGE_BYTES }),
         E::Emitted { data, .. } => json_at_most(data, &mut { LARGE_BYTES }),
         E::Log(line) => line.text.len() <= LARGE_BYTES,
         E::Failed { error, .. } | E::Cancelled { error } | E::RetryScheduled { error, .. } => {
@@ -361,6 +407,16 @@ macro_rules! delegate_store {
             ) -> Option<errand_core::Doc>);
             delegate_store!(@ docs(
                 kind: errand_core::DocKind, prefix: String
+            ) -> Vec<(String, errand_core::Doc)>);
+            delegate_store!(@ context_log(
+                namespace: errand_core::Namespace, context: errand_core::ContextId,
+                after: u64, limit: usize
+            ) -> Vec<errand_core::ContextEntry>);
+            delegate_store!(@ context_changed(
+                namespace: errand_core::Namespace, context: errand_core::ContextId, after: u64
+            ) -> ());
+            delegate_store!(@ docs_page(
+                kind: errand_core::DocKind, prefix: String, after: Option<String>, limit: usize
             ) -> Vec<(String, errand_core::Doc)>);
             delegate_store!(@ put_doc(
                 kind: errand_core::DocKind,

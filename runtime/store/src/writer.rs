@@ -306,7 +306,7 @@ mod tests {
     use crate::blobs::MemoryBlobs;
     use crate::kv::MemoryKv;
     use crate::state::load::Miscount;
-    use errand_core::DocKind;
+    use errand_core::{DocChange, DocKind};
     use serde_json::json;
 
     /// A disk that fails at the third write.
@@ -345,7 +345,12 @@ mod tests {
                 async move {
                     let key = n.to_string();
                     let command = move |state: &mut State, _: &mut Context<'_>| {
-                        state.put_doc(DocKind::Queue, &key, None, Some(json!(n)))
+                        state.put_doc(DocChange {
+                            kind: DocKind::Queue,
+                            key,
+                            expected: None,
+                            value: Some(json!(n)),
+                        })
                     };
                     writer.execute(command).await
                 }

@@ -72,7 +72,11 @@ async fn fill(store: &SledStore) -> Vec<Task> {
 
 /// Has a task wait, after a call that was answered.
 async fn wait(store: &SledStore, id: TaskId, epoch: Epoch) -> Task {
-    let body = EventBody::Waiting { waiting_for: WaitingFor::Timer, until: Some(at(60_000)) };
+    let body = EventBody::Waiting {
+        waiting_for: WaitingFor::Timer,
+        until: Some(at(60_000)),
+        awaits: None,
+    };
     let append = Append {
         attempt_start: Some(AttemptStart {
             seed: Seed([7; 32]),

@@ -98,7 +98,7 @@ impl Workspaces {
         let dir = self.root.open_dir(name)?;
         let (parent, name) = (self.root.try_clone()?, name.to_owned());
         let (place, directory) = (OnceLock::new(), Mutex::default());
-        Ok(Workspace { parent, dir, name, place, directory })
+        Ok(Workspace { parent, dir, name, place, directory, is_own: true })
     }
 }
 
@@ -112,6 +112,8 @@ pub struct Workspace {
     pub(crate) place: OnceLock<String>,
     /// The directory that was last asked for, and its inode.
     pub(crate) directory: Mutex<Option<(String, u64)>>,
+    /// Whether its directory goes with it.
+    is_own: bool,
 }
 
 /// A regular file that a walk found.
@@ -124,12 +126,45 @@ pub struct Found {
 }
 
 impl Workspace {
+    /// Returns the same workspace to be looked at: it is not removed with what is returned.
+    ///
+    /// # Errors
+    /// When a handle can't be duplicated.
+    pub fn to_look_at(&self) -> Result<Self, WorkspaceError> {
+        Ok(Self {
+            parent: self.parent.try_clone()?,
+            dir: self.dir.try_clone()?,
+            name: self.name.clone(),
+            place: OnceLock::new(),
+            directory: Mutex::default(),
+            is_own: false,
+        })
+    }
+
     /// Returns a handle of the directory, to give to the guest's file-system host.
     ///
     /// # Errors
     /// When the handle can't be duplicated.
     pub fn handle(&self) -> Result<std::fs::File, WorkspaceError> {
         Ok(self.dir.try_clone()?.into_std_file())
+    }
+
+    /// Makes a directory with all on its way, where they are not there.
+    ///
+    /// # Errors
+    /// When they can't be made, or the path leads out.
+    pub fn make_directories(&self, path: &str) -> Result<(), WorkspaceError> {
+        Ok(self.dir.create_dir_all(path)?)
+    }
+
+    /// Writes a file from what is read. Directories on its way must be there.
+    ///
+    /// # Errors
+    /// When it can't be read or written, or its path leads out.
+    pub fn write_from(&self, path: &str, content: &mut dyn io::Read) -> Result<(), WorkspaceError> {
+        let mut file = self.dir.create(path)?;
+        io::copy(content, &mut file)?;
+        Ok(())
     }
 
     /// Writes a file before the guest starts. Directories on its way must be there.
@@ -176,6 +211,9 @@ pub(crate) const NONBLOCK: i32 = 0o4000;
 
 impl Drop for Workspace {
     fn drop(&mut self) {
+        if !self.is_own {
+            return;
+        }
         // What can't be removed now is collected at the next start.
         let _ = remove(&self.parent, self.name.as_ref());
     }

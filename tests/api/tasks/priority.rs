@@ -26,8 +26,8 @@ fn higher_priority_goes_first_and_older_goes_before_newer() {
         .collect();
     started.sort();
     let mut expected = submitted;
-    // Stable: those of one priority stay in the order of their submission.
-    expected.sort_by_key(|(priority, _)| std::cmp::Reverse(*priority));
+    // Of one priority the older goes first; what was submitted in the same millisecond is as old.
+    expected.sort_by_key(|(priority, id)| (std::cmp::Reverse(*priority), id.clone()));
     let started: Vec<_> = started.into_iter().map(|(_, id)| id).collect();
     let expected: Vec<_> = expected.into_iter().map(|(_, id)| id).collect();
     assert_eq!(started, expected);

@@ -18,6 +18,7 @@ mod inside;
 mod latency;
 mod load;
 mod outgoing;
+mod people;
 mod processes;
 mod report;
 mod scale;
@@ -48,7 +49,7 @@ fn main() {
     }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
-    let measurements: [(&str, Measurement); 14] = [
+    let measurements: [(&str, Measurement); 17] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("tasks", throughput::noop_tasks),
@@ -62,6 +63,9 @@ fn main() {
         ("workspaces", workspaces::workspaces),
         ("calls", outgoing::calls),
         ("waiting", outgoing::waiting),
+        ("approvals", people::waiting_for_approval),
+        ("approve", people::approve_to_resumed),
+        ("children", people::fan_out),
         ("million", scale::a_million_tasks),
     ];
     let mut report = Report::default();

@@ -14,14 +14,14 @@ use crate::harness::{Answer, Client, errand};
 const ENDED: &str = "the server ended by itself: see server.log in its data directory";
 
 /// A server process that is to be killed.
-pub(super) struct Life {
+pub(crate) struct Life {
     child: Child,
     said: Receiver<String>,
 }
 
 impl Life {
     /// Starts a server on a data directory and returns before it is ready.
-    pub(super) fn begin(data: &Path) -> Self {
+    pub(crate) fn begin(data: &Path) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(data.join("server.log"));
         let mut child = errand(&["serve", "--slots", "8", "--data"])
             .arg(data)
@@ -41,14 +41,14 @@ impl Life {
     }
 
     /// Waits until it is ready, and returns where it listens.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         let line = self.said.recv().unwrap_or_else(|_| panic!("{ENDED}"));
         let url = line.strip_prefix("listening on ");
         url.unwrap_or_else(|| panic!("it said {line:?}")).trim().to_owned()
     }
 
     /// Lets it live for so long, and kills it. This waits for an instant, not for an event.
-    pub(super) fn kill_after(mut self, lifetime: Duration) {
+    pub(crate) fn kill_after(mut self, lifetime: Duration) {
         match self.said.recv_timeout(lifetime) {
             Err(RecvTimeoutError::Timeout) => self.kill(),
             other => panic!("{ENDED}, or said {other:?}"),
@@ -56,7 +56,7 @@ impl Life {
     }
 
     /// Kills it so long after its start, ready or not.
-    pub(super) fn kill_after_start(mut self, lifetime: Duration) {
+    pub(crate) fn kill_after_start(mut self, lifetime: Duration) {
         match self.said.recv_timeout(lifetime) {
             // Just ready is an instant too.
             Err(RecvTimeoutError::Timeout) | Ok(_) => self.kill(),
@@ -70,7 +70,7 @@ impl Life {
     }
 
     /// Ends it in an orderly way.
-    pub(super) fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it can be signalled");
         let ended = self.child.wait().expect("it can be waited for");
         assert!(ended.success(), "the server ended with {ended}");
@@ -86,7 +86,7 @@ impl Drop for Life {
 
 /// Where clients find the server that lives.
 #[derive(Default)]
-pub(super) struct Door {
+pub(crate) struct Door {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -100,7 +100,7 @@ struct State {
 }
 
 impl Door {
-    pub(super) fn open(&self, client: Client) {
+    pub(crate) fn open(&self, client: Client) {
         let mut state = self.lock();
         state.client = Some(client);
         state.lives += 1;
@@ -108,18 +108,18 @@ impl Door {
     }
 
     /// Says that the server is gone.
-    pub(super) fn shut(&self) {
+    pub(crate) fn shut(&self) {
         self.lock().client = None;
     }
 
     /// Says that nobody is to begin anything more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
     }
 
     /// Waits for a server after so many, and returns how many there were; nothing at the end.
-    pub(super) fn next(&self, after: u64) -> Option<u64> {
+    pub(crate) fn next(&self, after: u64) -> Option<u64> {
         let mut state = self.lock();
         while !state.closed {
             if state.client.is_some() && state.lives > after {
@@ -132,7 +132,7 @@ impl Door {
 
     /// Sends a request until a server answers it; `before` is told of each time. Nothing: there is no
     /// server, and none will come.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &self,
         (method, path): (&str, &str),
         (content_type, body): (&str, &[u8]),
@@ -164,7 +164,7 @@ impl Door {
 }
 
 /// Closes a door when it goes out of scope, so that whoever waits there does not wait for ever.
-pub(super) struct Closing<'a>(pub(super) &'a Door);
+pub(crate) struct Closing<'a>(pub(crate) &'a Door);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {

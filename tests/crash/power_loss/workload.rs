@@ -202,7 +202,7 @@ async fn journal(store: &SledStore, task: TaskId, guard: Guard, entries: Vec<Jou
 /// Waits for a moment, with the call that does so on record, and goes on.
 async fn wait(store: &SledStore, task: TaskId, guard: Guard) {
     let until = Some(UnixMillis(9));
-    let waiting = EventBody::Waiting { waiting_for: WaitingFor::Timer, until };
+    let waiting = EventBody::Waiting { waiting_for: WaitingFor::Timer, until, awaits: None };
     let entries = vec![calls::waiting(Answer::Awaited { until })];
     append_all(store, Append { entries, ..events(task, guard, vec![waiting]) }).await;
     append(store, task, guard, vec![EventBody::Resumed { warm: true }]).await;
@@ -255,6 +255,7 @@ fn new(stream: u64) -> NewTask {
         idempotency_key: None,
         delay_ms: 0,
         parent_id: None,
+        lineage: None,
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),

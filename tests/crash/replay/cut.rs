@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use errand_core::{
-    AdmissionError, BoxFuture, Checkpoint, EventBody, ExecutorProfile, Failure, InputFault, Job,
-    JournalEntry, Level, Meter, Ran, RunHost, Runner, Signature, Staged, Stopped, Stream, Task,
-    UnixMillis, Wait,
+    AdmissionError, BoxFuture, Checkpoint, ExecutorProfile, Failure, InputFault, Job, JournalEntry,
+    Level, Meter, Ran, Record, RunHost, Runner, Signature, Staged, Stopped, Stream, Task,
+    UnixMillis, Wait, World,
 };
 use errand_engine::Engine;
 use serde_json::Value;
@@ -132,20 +132,20 @@ impl RunHost for CutHost {
         self.host.now()
     }
 
-    fn record(
-        &self,
-        events: Vec<EventBody>,
-        call: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
-        let taken = call.clone();
+    fn record(&self, record: Record) -> BoxFuture<'_, Result<(), Stopped>> {
+        let taken = record.call.clone();
         Box::pin(self.call(async move {
-            self.host.record(events, call).await?;
+            self.host.record(record).await?;
             if let Some(call) = taken {
                 let mut plan = self.plan.lock().expect("nobody panics with it");
                 plan.journal.insert(call.ordinal, call);
             }
             Ok(())
         }))
+    }
+
+    fn world(&self) -> Option<&dyn World> {
+        self.host.world()
     }
 
     fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {

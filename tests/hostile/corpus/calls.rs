@@ -34,9 +34,7 @@ pub(super) fn entries() -> Vec<Entry> {
         Entry::probe(
             "waits_for_a_million_children",
             json!({"do": "wait_for_many", "count": 1_000_000}),
-            Ends::Completed(
-                json!({"err": {"unsupported": "this version of Errand does not offer child tasks yet"}}),
-            ),
+            Ends::Completed(json!({"err": {"limit": {"name": "awaited", "value": 10_000}}})),
         ),
         Entry::probe(
             "sleeps_for_584_million_years",

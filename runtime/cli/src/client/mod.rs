@@ -25,7 +25,8 @@ pub(crate) use diff::TaskDiff;
 pub(crate) use route::Route;
 pub(crate) use sse::{SseMessage, SseReader};
 pub(crate) use types::{
-    Artifact, Event, Executor, Function, Items, Origin, Progress, RawItems, Task, TaskError, Token,
+    Approval, Artifact, Event, Executor, Function, Items, Origin, Progress, RawItems, Task,
+    TaskError, Token,
 };
 
 use crate::cli::GlobalArgs;

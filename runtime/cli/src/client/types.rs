@@ -27,6 +27,14 @@ pub(crate) struct RawItems {
     pub(crate) next_cursor: Option<String>,
 }
 
+/// Which of its parent's children a task is.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ChildOf {
+    pub(crate) number: u32,
+    #[serde(default)]
+    pub(crate) name: Option<String>,
+}
+
 /// A task.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Task {
@@ -45,6 +53,8 @@ pub(crate) struct Task {
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) parent_id: Option<String>,
+    #[serde(default)]
+    pub(crate) child: Option<ChildOf>,
     #[serde(default)]
     pub(crate) context_id: Option<String>,
     #[serde(default)]
@@ -105,6 +115,59 @@ pub(crate) struct TaskError {
     pub(crate) attempt: u32,
     #[serde(default)]
     pub(crate) retryable: bool,
+}
+
+/// A question of a task to a person.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Approval {
+    pub(crate) id: String,
+    pub(crate) task_id: String,
+    pub(crate) executor: String,
+    pub(crate) title: String,
+    #[serde(default)]
+    pub(crate) detail: String,
+    #[serde(default)]
+    pub(crate) schema: Option<Value>,
+    #[serde(default)]
+    pub(crate) shows_diff: bool,
+    #[serde(default)]
+    pub(crate) attachments: Vec<Attachment>,
+    #[serde(default)]
+    pub(crate) approvers: Vec<String>,
+    pub(crate) status: String,
+    pub(crate) digest: String,
+    pub(crate) asked_at: Timestamp,
+    #[serde(default)]
+    pub(crate) expires_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) decided: Option<Decided>,
+}
+
+impl Approval {
+    /// Tells whether somebody can decide it.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.status == "pending"
+    }
+}
+
+/// A file that is shown with a question.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Attachment {
+    pub(crate) path: String,
+    pub(crate) size_bytes: u64,
+}
+
+/// How an approval was closed.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Decided {
+    pub(crate) by: String,
+    #[serde(default)]
+    pub(crate) via: Option<String>,
+    pub(crate) at: Timestamp,
+    #[serde(default)]
+    pub(crate) comment: Option<String>,
+    #[serde(default)]
+    pub(crate) values: Option<Value>,
 }
 
 /// An entry of a task's log.

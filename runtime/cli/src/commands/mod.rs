@@ -1,12 +1,15 @@
 //! The commands, one file each.
 
 mod apply;
+mod approvals;
 mod artifacts;
 mod backup;
 mod bulk;
 mod cancel;
 mod compile;
 mod completions;
+mod console;
+mod decide;
 mod delete;
 mod diff;
 mod doctor;
@@ -22,6 +25,7 @@ mod result;
 mod retry;
 pub(crate) mod serve;
 mod show;
+mod signal;
 mod submit;
 mod token;
 mod watch;
@@ -53,6 +57,11 @@ pub(crate) enum Command {
     Fork(Box<fork::ForkArgs>),
     Cancel(cancel::CancelArgs),
     Retry(retry::RetryArgs),
+    Signal(signal::SignalArgs),
+    Approvals(approvals::ApprovalsArgs),
+    Approve(decide::ApproveArgs),
+    Deny(decide::DenyArgs),
+    Console(console::ConsoleArgs),
     Delete(delete::DeleteArgs),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -89,6 +98,11 @@ pub(crate) fn execute(command: Command, globals: &GlobalArgs) -> Result<ExitCode
         Command::Fork(args) => fork::run(&args, globals)?,
         Command::Cancel(args) => cancel::run(&args, globals)?,
         Command::Retry(args) => retry::run(&args, globals)?,
+        Command::Signal(args) => signal::run(&args, globals)?,
+        Command::Approvals(args) => approvals::run(&args, globals)?,
+        Command::Approve(args) => decide::approve(&args, globals)?,
+        Command::Deny(args) => decide::deny(&args, globals)?,
+        Command::Console(args) => console::run(&args, globals)?,
         Command::Delete(args) => delete::run(&args, globals)?,
         Command::Plugin(command) => plugin::run(command, globals)?,
         Command::Grant(command) => grant::run(command, globals)?,

@@ -13,18 +13,6 @@ pub(crate) enum PlannedCommand {
     /// Runs workers alone, on a shared store
     #[command(override_usage = "errand worker [OPTIONS]")]
     Worker(Rest),
-    /// Sends a signal to a waiting task
-    #[command(override_usage = "errand signal ID NAME [JSON]")]
-    Signal(Rest),
-    /// Lists what waits for a person's decision
-    #[command(override_usage = "errand approvals [--json]")]
-    Approvals(Rest),
-    /// Approves what a task asks for
-    #[command(override_usage = "errand approve APPROVAL [--comment TEXT] [--values JSON]")]
-    Approve(Rest),
-    /// Denies what a task asks for
-    #[command(override_usage = "errand deny APPROVAL [--comment TEXT]")]
-    Deny(Rest),
     /// Runs tasks at set times
     #[command(override_usage = "errand schedule add|list|show|remove|pause|resume")]
     Schedule(Rest),
@@ -46,10 +34,6 @@ impl PlannedCommand {
     pub(crate) fn unsupported(&self) -> CommandError {
         let (name, missing) = match self {
             Self::Worker(_) => ("worker", "a store that several machines share"),
-            Self::Signal(_) => ("signal", "tasks that wait for signals"),
-            Self::Approvals(_) => ("approvals", "approvals"),
-            Self::Approve(_) => ("approve", "approvals"),
-            Self::Deny(_) => ("deny", "approvals"),
             Self::Schedule(_) => ("schedule", "schedules"),
             Self::Mcp(_) => ("mcp", "the MCP server"),
         };
@@ -69,12 +53,7 @@ mod tests {
 
     #[test]
     fn a_planned_command_takes_its_documented_arguments_and_is_unsupported() {
-        for line in [
-            "errand approve 01kapq --comment fine --values {}",
-            "errand signal 01kapq go {}",
-            "errand mcp install claude",
-            "errand worker --store postgres://x",
-        ] {
+        for line in ["errand mcp install claude", "errand worker --store postgres://x"] {
             let cli =
                 Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
             let Command::Planned(command) = cli.command else { panic!("{line} is not planned") };

@@ -48,6 +48,12 @@ pub(super) struct RequestArgs {
     /// The same key and request give the same task
     #[arg(long, value_name = "KEY", help_heading = "Queueing")]
     idempotency_key: Option<String>,
+    /// The conversation that it belongs to
+    #[arg(long, value_name = "ID", help_heading = "Queueing")]
+    context: Option<String>,
+    /// The task that it is a child of
+    #[arg(long, value_name = "ID", help_heading = "Queueing")]
+    parent: Option<String>,
     /// The namespace, where the token has several
     #[arg(long, value_name = "NAME", help_heading = "Queueing")]
     pub(super) namespace: Option<String>,
@@ -90,6 +96,10 @@ pub(super) struct Request<'a> {
     idempotency_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_id: Option<&'a str>,
     limits: RequestLimits,
     retry: RequestRetry,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -141,6 +151,8 @@ impl RequestArgs {
             priority: self.priority,
             idempotency_key: self.idempotency_key.as_deref(),
             delay_ms: self.delay.map(millis),
+            context_id: self.context.as_deref(),
+            parent_id: self.parent.as_deref(),
             limits: RequestLimits {
                 fuel: self.fuel,
                 memory_bytes: self.memory,

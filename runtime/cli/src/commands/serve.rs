@@ -41,6 +41,15 @@ pub(crate) struct ServeArgs {
     /// Seconds that a waiting task may stay in memory at most [default: 60]
     #[arg(long, value_name = "SECONDS", env = "ERRAND_WARM")]
     pub(crate) warm: Option<u64>,
+    /// Tasks of one tree of children at most, those that have ended included [default: 10000]
+    #[arg(long, value_name = "N", env = "ERRAND_TREE_TASKS")]
+    pub(crate) tree_tasks: Option<u64>,
+    /// How many tasks may be above a child at most [default: 16]
+    #[arg(long, value_name = "N", env = "ERRAND_TREE_DEPTH")]
+    pub(crate) tree_depth: Option<u32>,
+    /// Fuel that all tasks of one tree may be allowed together [default: 100000T]
+    #[arg(long, value_name = "N", env = "ERRAND_TREE_FUEL", value_parser = units::parse_fuel)]
+    pub(crate) tree_fuel: Option<u64>,
     /// How long ended tasks are kept, as in `12h`; or `never` to keep all [default: 30d]
     #[arg(long, value_name = "DURATION", env = "ERRAND_RETENTION")]
     pub(crate) retention: Option<Retention>,

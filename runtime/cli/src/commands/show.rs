@@ -38,7 +38,7 @@ pub(crate) fn run(args: &ShowArgs, globals: &GlobalArgs) -> Result<Exit> {
             out.json_text(&answer.text)?;
         } else {
             let tree: Items<Task> = answer.parse()?;
-            out.text(render::task::list(&tree.items, &look))?;
+            out.text(render::task::tree(&tree.items, &look))?;
         }
         return Ok(Exit::Done);
     }

@@ -62,7 +62,10 @@ fn summary(event: &Event) -> String {
         "approval_decided" => format!("{} by {}", text("verdict"), event.by),
         "child_spawned" => format!("{} {}", text("child_id"), text("name")),
         "child_finished" => format!("{} {}", text("child_id"), text("status")),
-        "signal_received" => text("name").to_owned(),
+        "signal_received" => match data.get("payload").filter(|payload| !payload.is_null()) {
+            Some(payload) => format!("{} {payload}", text("name")),
+            None => text("name").to_owned(),
+        },
         "http_called" => called(data),
         "checkpoint_saved" => units::size(number("state_bytes")),
         "artifact_published" => format!("{} ({})", text("path"), units::size(number("size_bytes"))),

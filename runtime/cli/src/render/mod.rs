@@ -1,5 +1,6 @@
 //! How things look to a person: text made of what the server says, without writing it anywhere.
 
+pub(crate) mod approval;
 pub(crate) mod diff;
 pub(crate) mod escape;
 pub(crate) mod event;

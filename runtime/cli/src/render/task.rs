@@ -1,5 +1,7 @@
 //! A task for a person: a line in a list, or all of it.
 
+use std::collections::{HashMap, HashSet};
+
 use anstyle::Style;
 use errand_core::Status;
 
@@ -22,6 +24,43 @@ pub(crate) fn list(tasks: &[Task], look: &Look) -> String {
             took(task, look).map(units::duration).unwrap_or_default().into(),
             Cell::styled(&note(task), Style::new()),
         ]);
+    }
+    table.render(look)
+}
+
+/// Makes a tree of tasks, each under its parent.
+pub(crate) fn tree(tasks: &[Task], look: &Look) -> String {
+    let mut table = Table::new(["TASK", "STATUS", "EXECUTOR", "AGE", "TOOK", "NOTE"]);
+    let known: HashSet<&str> = tasks.iter().map(|task| task.id.as_str()).collect();
+    let mut children: HashMap<&str, Vec<&Task>> = HashMap::new();
+    let mut left = Vec::new();
+    for task in tasks {
+        match task.parent_id.as_deref().filter(|parent| known.contains(parent)) {
+            Some(parent) => children.entry(parent).or_default().push(task),
+            None => left.push((task, String::new(), String::new())),
+        }
+    }
+    // The last one is the next; ids are older the lower they are.
+    left.reverse();
+    while let Some((task, line, below)) = left.pop() {
+        let name = task.child.as_ref().and_then(|child| child.name.as_deref());
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        table.row([
+            format!("{line}{}{name}", task.id).into(),
+            Cell::styled(&status(task), status_style(task.status)),
+            executor_name(task).into(),
+            units::age(look.since(task.created_at)).into(),
+            took(task, look).map(units::duration).unwrap_or_default().into(),
+            Cell::styled(&note(task), Style::new()),
+        ]);
+        let mut its = children.remove(task.id.as_str()).unwrap_or_default();
+        // Ids of the same millisecond are in no order.
+        let place = |task: &Task| task.child.as_ref().map_or(u32::MAX, |child| child.number);
+        its.sort_unstable_by(|a, b| (place(b), &b.id).cmp(&(place(a), &a.id)));
+        for (nth, child) in its.into_iter().enumerate() {
+            let (mark, rail) = if nth == 0 { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            left.push((child, format!("{below}{mark}"), format!("{below}{rail}")));
+        }
     }
     table.render(look)
 }
@@ -157,6 +196,21 @@ mod tests {
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_tree_shows_children_by_name_in_the_order_in_which_they_were_started() {
+        let child = |id: &str, number: u32, name: &str| {
+            task(&format!(
+                r#"{{"id": "{id}", "parent_id": "01kapq3v5d0000000000000001",
+                    "child": {{"number": {number}, "name": "{name}"}}}}"#
+            ))
+        };
+        let tasks = [task("{}"), child("01b", 2, "second"), child("01c", 1, "first")];
+        let text = plain(&tree(&tasks, &Look::fixed()));
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert!(lines[0].starts_with("├─ 01c first "), "{text}");
+        assert!(lines[1].starts_with("└─ 01b second "), "{text}");
     }
 
     #[test]

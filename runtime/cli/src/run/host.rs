@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    BoxFuture, Clock, EventBody, JournalEntry, Level, Meter, RunHost, Status, Stopped, Stream,
-    UnixMillis, Wait,
+    BoxFuture, Clock, Level, Meter, Record, RunHost, Status, Stopped, Stream, UnixMillis, Wait,
 };
 use errand_scheduler::WallClock;
 
@@ -122,11 +121,7 @@ impl RunHost for Terminal {
         WallClock.now()
     }
 
-    fn record(
-        &self,
-        _: Vec<EventBody>,
-        _: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn record(&self, _: Record) -> BoxFuture<'_, Result<(), Stopped>> {
         // Nobody reads the log of a local run, or repeats it.
         Box::pin(std::future::ready(Ok(())))
     }

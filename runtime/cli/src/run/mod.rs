@@ -40,7 +40,7 @@ Examples:
   echo data | errand run filter.js
   errand run wordcount.wasm judge '{\"text\": \"So it is.\"}'   calls a function, prints its result")]
 pub(crate) struct RunArgs {
-    /// What to run (.py, .js or .wasm), and arguments for it
+    /// What to run (.py, .js, .mjs or .wasm), and arguments for it
     #[arg(value_names = ["FILE", "ARGS"], required = true, num_args = 1.., trailing_var_arg = true)]
     program: Vec<OsString>,
     /// A directory to work on; the program gets a copy, without what `.gitignore` names

@@ -23,6 +23,9 @@ const PLUGINS_VARIABLE: &str = "ERRAND_PLUGINS";
 /// What runs a `.py` file.
 pub(crate) const PYTHON: &str = "python";
 
+/// What runs a `.js` file.
+const JAVASCRIPT: &str = "javascript";
+
 /// Tells whether a file is a Python program, by its ending.
 pub(super) fn is_python(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending == "py")
@@ -42,7 +45,7 @@ impl Plugin {
     pub(super) fn for_file(file: &Path) -> Result<Self> {
         let name = match file.extension().and_then(|ending| ending.to_str()) {
             Some("py") => PYTHON,
-            Some("js") => "javascript",
+            Some("js" | "mjs" | "cjs") => JAVASCRIPT,
             Some("wasm") => {
                 let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
                 let name = ExecutorName::new(&stem.to_lowercase())
@@ -55,7 +58,7 @@ impl Plugin {
                 return Err(CommandError::usage(format_args!(
                     "run `{shown}`: nothing runs files of its kind"
                 ))
-                .hint("name a .py, .js or .wasm file"));
+                .hint("name a .py, .js, .mjs or .wasm file"));
             }
         };
         let name = ExecutorName::new(name).map_err(CommandError::usage)?;

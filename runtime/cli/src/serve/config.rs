@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use errand_core::{Grants, SecretName};
 use errand_egress::SecretSource;
-use errand_scheduler::{Grantee, WarmLimits, check_grants};
+use errand_scheduler::{Grantee, TreeBounds, WarmLimits, check_grants};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
@@ -42,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Duration,
     /// What may wait in memory.
     pub(crate) warm: WarmLimits,
+    /// How large a tree of tasks may be.
+    pub(crate) tree: TreeBounds,
     pub(crate) retention: Retention,
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) behind_proxy: bool,
@@ -76,6 +78,9 @@ struct ConfigFile {
     #[serde(deserialize_with = "size")]
     warm_memory: Option<u64>,
     warm: Option<u64>,
+    tree_tasks: Option<u64>,
+    tree_depth: Option<u32>,
+    tree_fuel: Option<u64>,
     retention: Option<Retention>,
     tls_cert: Option<Spanned<PathBuf>>,
     tls_key: Option<Spanned<PathBuf>>,
@@ -184,8 +189,15 @@ impl Settings {
         if let Some(seconds) = args.warm.or(file.warm) {
             warm.wait_ms = seconds.saturating_mul(1_000);
         }
+        let most = TreeBounds::default();
+        let tree = TreeBounds {
+            tasks: args.tree_tasks.or(file.tree_tasks).unwrap_or(most.tasks),
+            depth: args.tree_depth.or(file.tree_depth).unwrap_or(most.depth),
+            fuel: args.tree_fuel.or(file.tree_fuel).unwrap_or(most.fuel),
+        };
         let settings = Self {
             warm,
+            tree,
             data: DataDir::at(globals.data_dir().or(file.data.as_deref()))?,
             listen: match (args.listen, file.listen) {
                 (Some(listen), _) | (None, Some(Listen(listen))) => listen,

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use anyhow::Context;
-use errand_scheduler::Service;
-use errand_server::{ServeOptions, ServerConfig, Tls};
+use errand_core::Principal;
+use errand_scheduler::{Caller, Rights, Service};
+use errand_server::{Console, ServeOptions, ServerConfig, Tls, router_with_console};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ pub(super) struct Front {
     address: SocketAddr,
     scheme: &'static str,
     serving: JoinHandle<std::io::Result<()>>,
+    console: Console,
 }
 
 impl Front {
@@ -66,10 +68,17 @@ impl Front {
             stopping: stopping.clone(),
             ..ServerConfig::default()
         };
-        let router = errand_server::router(service.clone(), config);
+        let console = Console::new(service);
+        let router = router_with_console(service.clone(), config, console.clone());
         let options = ServeOptions { tls, ..ServeOptions::default() };
         let serving = tokio::spawn(errand_server::serve(listener, router, options, stopping));
-        Ok(Self { address, scheme, serving })
+        Ok(Self { address, scheme, serving, console })
+    }
+
+    /// Makes a code with which one browser may act as the operator.
+    pub(super) fn operator_code(&self) -> String {
+        let principal = Principal::new("operator").expect("`operator` is a principal");
+        self.console.issue_code(Caller { principal, namespace: None, rights: Rights::ALL })
     }
 
     /// Returns where it listens.

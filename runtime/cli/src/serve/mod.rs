@@ -19,10 +19,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::GlobalArgs;
-use crate::commands::serve::ServeArgs;
+use crate::commands::serve::{LogFormat, ServeArgs};
 use crate::data_dir::ServerNote;
 use crate::errors::{CommandError, Exit, Result};
-use crate::output::Output;
+use crate::output::{self, Output};
 
 use config::Settings;
 use listen::Front;
@@ -83,6 +83,15 @@ async fn serve(settings: &Settings, guests: Handle) -> Result<()> {
     settings.data.announce(&note)?;
     // Whoever started this may not care to read it.
     let _ = Output::stdout().line(format_args!("listening on {}", front.url()));
+    if settings.log_format == LogFormat::Human {
+        // Where the log is for machines, it may be kept where more than the operator read it.
+        output::note(format_args!(
+            "people decide at {}/approvals, with the code {} (once, within 15 minutes; `errand console` makes \
+         another)",
+            front.local_url(),
+            front.operator_code(),
+        ));
+    }
     tracing::info!(url = front.url(), slots = settings.slots, "listening");
 
     let ended = tokio::select! {

@@ -62,7 +62,13 @@ impl Parts {
         let parts =
             errand_scheduler::Parts::on_this_machine(store.clone(), blobs, Arc::new(engine));
         let parts = errand_scheduler::Parts { grants, ..parts };
-        let service = Service::new(parts, errand_scheduler::Settings::default());
+        let service = Service::new(
+            parts,
+            errand_scheduler::Settings {
+                tree: settings.tree,
+                ..errand_scheduler::Settings::default()
+            },
+        );
         Ok(Self { store, service })
     }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, BoxFuture, Digest, ErrorCode, EventBody, ExecutorKind, ExecutorName,
-    ExecutorProfile, ExecutorRef, FunctionProfile, Job, JournalEntry, Level, Limits, LogOffsets,
-    Meter, Namespace, Outcome, Progress, RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
+    AttemptStart, BoxFuture, Digest, ErrorCode, ExecutorKind, ExecutorName, ExecutorProfile,
+    ExecutorRef, FunctionProfile, Job, Level, Limits, LogOffsets, Meter, Namespace, Outcome,
+    Progress, Record, RunHost, Seed, Stopped, Stream, TaskId, UnixMillis, Wait,
 };
 use serde_json::{Value, json};
 use wasmtime::component::Component;
@@ -247,7 +247,13 @@ fn describing_store(
     let fuel = FuelGauge::new(limits.fuel, host.clone(), &job.resume);
     let stdio =
         Stdio::new((host.clone(), Veiled::default()), fuel.clone(), limits.output_bytes, false);
-    let start = Start { name: String::new(), made: None, seeds: Vec::new(), mounts: Vec::new() };
+    let start = Start {
+        name: String::new(),
+        made: None,
+        seeds: Vec::new(),
+        mounts: Vec::new(),
+        shows_children: false,
+    };
     let clock = VirtualClock::new(job.start.base_time);
     let files = Files::new(None, start, 0, clock, fuel.clone())?;
     let invocation = Invocation::bare(Input::Bytes(Bytes::new()));
@@ -272,11 +278,7 @@ impl RunHost for Nobody {
         UnixMillis(0)
     }
 
-    fn record(
-        &self,
-        _: Vec<EventBody>,
-        _: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
+    fn record(&self, _: Record) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(std::future::ready(Err(Stopped)))
     }
 

@@ -93,7 +93,7 @@ impl Call for Publish {
 }
 
 /// The path relative to the workspace, where it is one.
-fn inside(path: &str) -> Option<&str> {
+pub(super) fn inside(path: &str) -> Option<&str> {
     let path = path.strip_prefix("/workspace/").unwrap_or(path);
     let path = path.strip_prefix("./").unwrap_or(path);
     let plain = |part: &str| !part.is_empty() && part != "." && part != "..";

@@ -10,6 +10,7 @@ use crate::bindings::errand::task::checkpoint::Host;
 use crate::bindings::errand::task::types::{Bound, Error};
 use crate::ended::Ended;
 use crate::host::http::settle_all;
+use crate::host::world::Nearby;
 use crate::state::RunState;
 
 /// Bytes of state that a task may save.
@@ -83,7 +84,9 @@ impl RunState {
         self.saving = Saving::of(self.job.kind);
         if let Some(checkpoint) = &self.job.checkpoint {
             self.clock.restore(checkpoint.waited_ns);
-            self.fuel.restore(checkpoint.executed_fuel, checkpoint.charged_fuel);
+            let reserved = checkpoint.around.reserved_fuel;
+            self.fuel.restore(checkpoint.executed_fuel, checkpoint.charged_fuel, reserved);
+            self.nearby = Nearby::restored(&checkpoint.around);
             self.stdio.restore(checkpoint.output_bytes);
             self.kept = (&checkpoint.published).into();
             self.outgoing.restore(checkpoint.received_bytes);
@@ -114,6 +117,7 @@ impl RunState {
             output_bytes: self.stdio.written_bytes(),
             received_bytes: self.outgoing.received_bytes(),
             published: self.kept.published(),
+            around: self.nearby.then(self.fuel.reserved()),
         };
         Ok(Saved { start, checkpoint })
     }

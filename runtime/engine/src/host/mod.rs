@@ -1,15 +1,14 @@
 //! The host's side of every interface that a guest may import, one file an interface.
-//!
-//! What later versions bring answers `unsupported`, so that a plugin built today still loads then.
 
 mod approval;
 pub(crate) mod artifacts;
 pub(crate) mod checkpoint;
-mod children;
+pub(crate) mod children;
 mod clocks;
 mod context;
 pub(crate) mod filesystem;
 pub(crate) mod http;
+mod made;
 mod poll;
 mod progress;
 pub(crate) mod random;
@@ -17,6 +16,7 @@ mod signals;
 pub(crate) mod stdio;
 mod timers;
 mod waiting;
+pub(crate) mod world;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker};
@@ -48,14 +48,14 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<RunSt
 
     task::types::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::progress::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    task::approval::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    task::children::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    approval::add_to_linker(&mut linker)?;
+    children::add_to_linker(&mut linker)?;
     timers::add_to_linker(&mut linker)?;
-    task::signals::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    task::waiting::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    signals::add_to_linker(&mut linker)?;
+    waiting::add_to_linker(&mut linker)?;
     task::checkpoint::add_to_linker::<_, Host>(&mut linker, |state| state)?;
     task::artifacts::add_to_linker::<_, Host>(&mut linker, |state| state)?;
-    task::context::add_to_linker::<_, Host>(&mut linker, |state| state)?;
+    context::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -64,10 +64,4 @@ impl task::types::Host for RunState {}
 /// Lends a store for a call in between.
 fn reborrow<'a>(store: &'a mut StoreContextMut<'_, RunState>) -> StoreContextMut<'a, RunState> {
     wasmtime::AsContextMut::as_context_mut(store)
-}
-
-/// What a call answers that this version does not implement yet.
-fn unsupported<T>(what: &str) -> wasmtime::Result<Result<T, task::types::Error>> {
-    let text = format!("this version of Errand does not offer {what} yet");
-    Ok(Err(task::types::Error::Unsupported(text)))
 }

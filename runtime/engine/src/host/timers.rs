@@ -72,6 +72,7 @@ impl Call for Sleep {
             entry,
             waiting_for: WaitingFor::Timer,
             until: Some(until),
+            awaits: None,
             memory_bytes: state.memory.used_bytes(),
         };
         Ok(state.host.wait(wait).await?)

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use errand_core::{Egress, ErrorCode, EventBody, Failure, Job, Left, Outcome, Ran, RunHost, Saved};
+use errand_core::{
+    Egress, ErrorCode, EventBody, ExecutorKind, Failure, Job, Left, Outcome, Ran, RunHost, Saved,
+};
 use errand_workspace::{Changed, Globs, Scan, Workspaces};
 use serde_json::Value;
 use wasmtime::{Engine, Store, UpdateDeadline};
@@ -24,7 +26,7 @@ use crate::host::filesystem::{Files, SeedFile, Start, TakenAway};
 use crate::host::stdio::{Input, Stdio};
 use crate::journal::{Journal, journaled};
 use crate::keep::{self, Destination};
-use crate::start::{self, Leave, Mounted};
+use crate::start::{self, Leave, Made, Mounted};
 use crate::state::{Invocation, RunState};
 use crate::veil::Veiled;
 
@@ -110,10 +112,14 @@ pub(crate) async fn run(
         Some(scan) => start::copy(around.workspaces.as_ref(), scan, &job, &name).map(Some),
     };
     mounts.extend(local.mounts.into_iter().map(|(path, at)| Mounted::local(path, at)));
+    // A command is none that could have started them.
+    let shows_children = host.world().is_some() && job.kind != ExecutorKind::Command;
+    let begin = |made: Option<Made>, seeds: Vec<SeedFile>| {
+        let (name, mounts) = (name.clone(), mounts.clone());
+        Start { name, made, seeds, mounts, shows_children }
+    };
     let mut start = match made {
-        Ok(made) => {
-            Start { name: name.clone(), made, seeds: local.files.clone(), mounts: mounts.clone() }
-        }
+        Ok(made) => begin(made, local.files.clone()),
         Err(failure) => return Outcome::Failed(failure).into(),
     };
     let mut after = After {
@@ -142,15 +148,8 @@ pub(crate) async fn run(
         let made = taken.map(|taken| start::again(around.workspaces.as_ref(), taken, &job));
         start = match made.transpose() {
             // Without a workspace its files are not there yet.
-            Ok(None) => Start {
-                name: name.clone(),
-                made: None,
-                seeds: local.files.clone(),
-                mounts: mounts.clone(),
-            },
-            Ok(made) => {
-                Start { name: name.clone(), made, seeds: Vec::new(), mounts: mounts.clone() }
-            }
+            Ok(None) => begin(None, local.files.clone()),
+            Ok(made) => begin(made, Vec::new()),
             Err(failure) => return Outcome::Failed(failure).into(),
         };
     }
@@ -309,6 +308,9 @@ impl Run {
         {
             return ended.into_outcome().into();
         }
+        if let Err(ended) = self.store.data_mut().show_again().await {
+            return ended.into_outcome().into();
+        }
         self.fuel.publish();
         let call = Metered::new(call(&mut self.store), self.fuel.clone());
         let ended = within(Duration::from_millis(limits.timeout_ms), &self.fuel, call).await;
@@ -450,7 +452,7 @@ async fn keep_artifacts(state: &mut RunState, repeatable: bool) -> Result<(), En
         if repeatable {
             journaled(state, &publish).await?;
         } else if let Some(artifact) = publish.keep(state).await? {
-            state.host.record(vec![EventBody::ArtifactPublished(artifact)], None).await?;
+            state.host.record(vec![EventBody::ArtifactPublished(artifact)].into()).await?;
         }
     }
     Ok(())

@@ -36,6 +36,7 @@ pub(crate) use maker::Made;
 use maker::{Maker, Wanted};
 pub(crate) use mounts::{Mounted, Mounts};
 pub(crate) use repository::Registered;
+pub(crate) use source::BlobReader;
 
 /// Directories that are looked through at a time for submissions: each holds a thread and the disk.
 const MAX_LOOKS: usize = 4;
@@ -350,7 +351,7 @@ impl Drop for StopsWhenDropped {
     }
 }
 
-async fn off_thread<T: Send + 'static>(
+pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
     match tokio::task::spawn_blocking(work).await {

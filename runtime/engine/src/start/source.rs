@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 const READ_BYTES: u64 = 1 << 20;
 
 /// Reads a blob from its beginning to its end, or a part of it.
-pub(super) struct BlobReader {
+pub(crate) struct BlobReader {
     blobs: Arc<dyn Blobs>,
     digest: Digest,
     runtime: Handle,
@@ -23,7 +23,7 @@ pub(super) struct BlobReader {
 }
 
 impl BlobReader {
-    pub(super) fn new(blobs: Arc<dyn Blobs>, digest: Digest, runtime: Handle) -> Self {
+    pub(crate) fn new(blobs: Arc<dyn Blobs>, digest: Digest, runtime: Handle) -> Self {
         Self { blobs, digest, runtime, at: 0, left: u64::MAX, read: Bytes::new() }
     }
 }

@@ -61,7 +61,7 @@ impl Service {
         Ok(artifacts.into_iter().map(|artifact| self.reader(artifact)).collect())
     }
 
-    fn reader(&self, artifact: Artifact) -> ArtifactReader {
+    pub(super) fn reader(&self, artifact: Artifact) -> ArtifactReader {
         ArtifactReader { artifact, blobs: Arc::clone(&self.0.parts.blobs) }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    ContextId, Digest, ExecutorKind, ExecutorName, ExecutorProfile, ExecutorRef, FunctionProfile,
-    Idempotency, Limits, Namespace, Raised, Retry, Submission, TaskId,
+    CallError, ContextId, Digest, ExecutorKind, ExecutorName, ExecutorProfile, ExecutorRef,
+    FunctionProfile, Idempotency, Limits, Namespace, Raised, Retry, Submission, Task,
 };
 use globset::GlobBuilder;
 use serde_json::Value;
@@ -81,7 +81,7 @@ impl Service {
         };
         let idempotency = idempotency(&request, found)?;
         let executor = self.check_executor(&namespace, &request, found).await?;
-        let parent_id = self.check_parent(&namespace, request.parent_id.as_deref(), found).await?;
+        let parent = self.check_parent(&namespace, request.parent_id.as_deref(), found).await?;
         let context_id = request.context_id.as_deref().and_then(|text| {
             ContextId::new(text).map_err(|error| found.fault("/context_id", error.to_string())).ok()
         });
@@ -109,6 +109,16 @@ impl Service {
             return Ok(None);
         }
         let Some(executor) = executor else { return Ok(None) };
+        let (parent_id, lineage) = match &parent {
+            None => (None, None),
+            Some(parent) => match self.place_in_tree(parent, request.limits.fuel).await? {
+                Ok(lineage) => (Some(parent.id), Some(lineage)),
+                Err(refused) => {
+                    found.fault("/parent_id", of_tree(&refused));
+                    return Ok(None);
+                }
+            },
+        };
         Ok(Some(Passed {
             submission: Submission {
                 namespace,
@@ -121,6 +131,7 @@ impl Service {
                 idempotency_key: request.idempotency_key,
                 delay_ms: request.delay_ms,
                 parent_id,
+                lineage,
                 context_id,
                 limits: request.limits,
                 retry: request.retry,
@@ -200,16 +211,26 @@ impl Service {
         namespace: &Namespace,
         parent: Option<&str>,
         found: &mut Findings<'_>,
-    ) -> Result<Option<TaskId>, ServiceError> {
+    ) -> Result<Option<Task>, ServiceError> {
         let Some(text) = parent else { return Ok(None) };
         if let Ok(id) = text.parse()
             && let Some(task) = self.store().task(id).await?
             && task.namespace == *namespace
         {
-            return Ok(Some(id));
+            return Ok(Some(task));
         }
         found.fault("/parent_id", format!("there is no task `{}`", text.escape_debug()));
         Ok(None)
+    }
+}
+
+/// Says which bound of its tree a task would exceed.
+fn of_tree(refused: &CallError) -> String {
+    match refused {
+        CallError::Limit { name, value } => {
+            format!("is in a tree of tasks whose `{name}` of {value} would be exceeded")
+        }
+        other => format!("can't be the parent: {other:?}"),
     }
 }
 
@@ -330,7 +351,7 @@ fn check_globs(globs: &[String], found: &mut Findings<'_>) {
 }
 
 /// Returns about how many bytes a value is as JSON; escapes are not counted.
-fn json_bytes(value: &Value) -> usize {
+pub(super) fn json_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 4,
         Value::Number(_) => 8,

@@ -90,7 +90,11 @@ impl Service {
 
     /// Deletes a task; tells whether it was still there and as it was found.
     async fn delete_expired(&self, id: TaskId, version: u64) -> Result<bool, StoreError> {
-        match self.store().delete(id, version).await {
+        let Some(task) = self.store().task(id).await? else { return Ok(false) };
+        if task.version != version || self.is_wanted(&task).await? {
+            return Ok(false);
+        }
+        match self.remove(&task).await {
             Ok(()) => Ok(true),
             // Retried or deleted since.
             Err(StoreError::Conflict | StoreError::NotFound(_)) => Ok(false),

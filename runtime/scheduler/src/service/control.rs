@@ -101,6 +101,9 @@ impl Service {
                     Err(error) => return Err(error.into()),
                 }
             }
+            if task.status.is_terminal() {
+                self.withdraw_approvals(&task, |_| true).await?;
+            }
             // One that has not started may be at capturing what the task starts from.
             self.0.runs.cancel(id, &caller.principal, reason.as_deref());
             return Ok(Cancellation { task, changed: true });
@@ -151,7 +154,29 @@ impl Service {
             let message = format!("task `{id}` is {status}; cancel it before it is deleted");
             return Err(ServiceError::conflict(message));
         }
-        Ok(self.store().delete(id, task.version).await?)
+        if self.is_wanted(&task).await? {
+            let message = format!("the parent of task `{id}` is at work, and may ask what it made");
+            return Err(ServiceError::conflict(message));
+        }
+        Ok(self.remove(&task).await?)
+    }
+
+    /// Tells whether a task's parent may yet ask how it ended.
+    pub(super) async fn is_wanted(&self, task: &Task) -> Result<bool, StoreError> {
+        let spawned = task.lineage.as_ref().is_some_and(|lineage| lineage.number.is_some());
+        match task.parent_id.filter(|_| spawned) {
+            None => Ok(false),
+            Some(parent) => {
+                let parent = self.store().task(parent).await?;
+                Ok(parent.is_some_and(|parent| !parent.status.is_terminal()))
+            }
+        }
+    }
+
+    /// Removes a terminal task at its version, with all that is its own.
+    pub(super) async fn remove(&self, task: &Task) -> Result<(), StoreError> {
+        self.store().delete(task.id, task.version).await?;
+        self.forget_approvals(task).await
     }
 
     /// Retries the dead letters that a filter names, oldest last; answers how many.
@@ -178,8 +203,9 @@ impl Service {
         caller: &Caller,
         filter: BulkFilter,
     ) -> Result<u64, ServiceError> {
-        self.each_dead_letter(caller, filter, async |task| {
-            self.store().delete(task.id, task.version).await
+        self.each_dead_letter(caller, filter, async |task| match self.is_wanted(task).await? {
+            true => Err(StoreError::Conflict),
+            false => self.remove(task).await,
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! Why the service refused or failed: one error type, which the doors map to their own codes.
 
-use errand_core::{BlobError, StoreError};
+use errand_core::{BlobError, StoreError, WorldError};
 use serde::Serialize;
 
 /// Why a call was refused or failed.
@@ -123,6 +123,12 @@ impl From<StoreError> for ServiceError {
             StoreError::NoBackup => Self::Unsupported { what: "a backup of this store".into() },
             StoreError::Corrupt(_) | StoreError::Io(_) => Self::internal(error),
         }
+    }
+}
+
+impl From<ServiceError> for WorldError {
+    fn from(error: ServiceError) -> Self {
+        Self::Failed(error.to_string())
     }
 }
 

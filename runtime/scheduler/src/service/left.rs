@@ -70,7 +70,7 @@ impl Service {
     }
 }
 
-fn unreadable(error: Unreadable) -> ServiceError {
+pub(super) fn unreadable(error: Unreadable) -> ServiceError {
     match error {
         Unreadable::Gone(_) => ServiceError::conflict(error.to_string()),
         Unreadable::Internal(_) => ServiceError::internal(error),

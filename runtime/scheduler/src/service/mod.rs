@@ -3,13 +3,16 @@
 //! Rights and namespaces are checked here, not at the doors. Each part of the service is a file of its
 //! own that adds calls to [`Service`].
 
+mod approvals;
 mod artifacts;
 mod backup;
 mod blobs;
 mod caller;
 mod catalogue;
 mod check;
+mod children;
 mod collect;
+mod contexts;
 mod control;
 mod error;
 mod executors;
@@ -17,12 +20,15 @@ mod follow;
 mod grants;
 mod left;
 mod mounts;
+mod questions;
 mod queue;
 mod request;
 mod schema;
+mod signals;
 mod submit;
 mod tasks;
 mod tokens;
+mod trees;
 mod unfolding;
 mod workspace;
 
@@ -31,10 +37,12 @@ use std::sync::Arc;
 use errand_core::{Blobs, Clock, Limits, Runner, Store, UnixMillis};
 use tokio::sync::watch;
 
+pub use approvals::{ApprovalList, ApprovalState, ApprovalStatus, Choice, DecisionRequest};
 pub use artifacts::ArtifactReader;
 pub use blobs::UploadedBlob;
 pub use caller::{Caller, Right, Rights};
 pub use collect::Collected;
+pub use contexts::{ContextEvent, ContextEvents, ContextView};
 pub use control::{BulkFilter, Cancellation};
 pub use error::{Fault, ServiceError};
 pub use executors::Uploaded;
@@ -43,8 +51,10 @@ pub use grants::{GrantsView, check_grants};
 pub use queue::{QueueView, RunningTask, WorkerView};
 pub use request::{BatchRequest, MountRequest, TaskRequest, WorkspaceRequest};
 pub use schema::schema_faults;
+pub use signals::{SignalRequest, check_signal_name};
 pub use tasks::{ListRequest, Tree};
 pub use tokens::{Bootstrap, NewToken, TokenInfo, TokenRequest};
+pub use trees::TreeBounds;
 
 pub(crate) use catalogue::Catalogue;
 pub(crate) use control::cancelled;
@@ -107,6 +117,8 @@ pub struct Settings {
     pub max_input_bytes: usize,
     /// The largest upload.
     pub max_wasm_bytes: usize,
+    /// How large a tree of tasks may be.
+    pub tree: TreeBounds,
 }
 
 impl Default for Settings {
@@ -121,6 +133,7 @@ impl Default for Settings {
             },
             max_input_bytes: 8 << 20,
             max_wasm_bytes: 256 << 20,
+            tree: TreeBounds::default(),
         }
     }
 }
@@ -130,6 +143,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) catalogue: Catalogue,
     pub(crate) runs: Runs,
+    pub(crate) trees: trees::Trees,
     pub(crate) paused: watch::Sender<bool>,
     pub(crate) tokens: tokens::TokenCache,
     pub(crate) collected: collect::Totals,
@@ -143,6 +157,7 @@ impl Service {
             settings,
             catalogue: Catalogue::default(),
             runs: Runs::default(),
+            trees: trees::Trees::default(),
             paused: watch::Sender::new(false),
             tokens: tokens::TokenCache::default(),
             collected: collect::Totals::default(),
@@ -152,6 +167,16 @@ impl Service {
     /// Returns the present moment, by the service's clock.
     pub fn now(&self) -> UnixMillis {
         self.0.parts.clock.now()
+    }
+
+    /// Returns the clock, for what else goes by its time.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.parts.clock)
+    }
+
+    /// Returns the source of randomness, for secrets that are not the service's own.
+    pub fn random(&self) -> Arc<dyn Random> {
+        Arc::clone(&self.0.parts.random)
     }
 
     /// Returns what bounds requests.

@@ -158,13 +158,7 @@ impl Service {
         let mut items = vec![root];
         let mut at = 0;
         while at < items.len() {
-            let filter = ListFilter { parent_id: Some(items[at].id), ..ListFilter::default() };
-            let mut query = ListQuery {
-                namespace: Some(items[at].namespace.clone()),
-                filter,
-                before: None,
-                limit: MAX_PAGE,
-            };
+            let mut query = children_query(&items[at]);
             loop {
                 let page = self.store().list(query.clone()).await?;
                 items.extend(page.items);
@@ -180,6 +174,20 @@ impl Service {
             at += 1;
         }
         Ok((items, false))
+    }
+
+    /// Returns all children of a task, the youngest first.
+    pub(super) async fn children_of(&self, task: &Task) -> Result<Vec<Task>, ServiceError> {
+        let mut items = Vec::new();
+        let mut query = children_query(task);
+        loop {
+            let page = self.store().list(query.clone()).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => query.before = Some(next),
+                None => return Ok(items),
+            }
+        }
     }
 
     /// Reads a task that the caller may see.
@@ -220,4 +228,9 @@ impl Service {
         let pinned = entry.as_ref().and_then(|entry| entry.pin(Some(prefix)).ok());
         Ok(pinned.map(|(pinned, _)| (name, Some(pinned.digest))))
     }
+}
+
+fn children_query(task: &Task) -> ListQuery {
+    let filter = ListFilter { parent_id: Some(task.id), ..ListFilter::default() };
+    ListQuery { namespace: Some(task.namespace.clone()), filter, before: None, limit: MAX_PAGE }
 }

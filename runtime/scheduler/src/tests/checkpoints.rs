@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use errand_core::{
     Answer, AttemptStart, Checkpoint, ErrorCode, EventBody, Failure, Job, JournalEntry, Level,
-    LogOffsets, Outcome, RunHost, Saved, Seed, Status, Store, Stream,
+    LogOffsets, Outcome, Record, RunHost, Saved, Seed, Status, Store, Stream,
 };
 use serde_json::{Value, json};
 
@@ -89,7 +89,9 @@ async fn the_next_run_starts_from_what_was_saved() {
             say(&host, "one ").await;
             let body = EventBody::Emitted { kind: "k".into(), data: Value::Null };
             let call = entry(&host, 1, Answer::Given(Value::Null));
-            host.record(vec![body], Some(call)).await.expect("it is not stopped");
+            host.record(Record { events: vec![body], call: Some(call), ..Record::default() })
+                .await
+                .expect("it is not stopped");
             match state(&job).as_deref() {
                 None => save(&job, ""),
                 Some("") => save(&job, "second"),
@@ -141,7 +143,7 @@ async fn a_retry_after_a_failed_answer_goes_on_from_the_checkpoint() {
                 return Outcome::Completed(Value::Null);
             }
             let failed = entry(&host, 1, Answer::Failed(json!(503)));
-            host.record(Vec::new(), Some(failed)).await.expect("it is not stopped");
+            host.record((failed).into()).await.expect("it is not stopped");
             say(&host, "and failed ").await;
             transient("the other side failed")
         })

@@ -31,7 +31,7 @@ async fn output_comes_before_the_event_that_follows_it_and_before_the_end() {
             }
             host.write(Stream::Stderr, Level::Warn, Bytes::from("c")).await.unwrap();
             let body = EventBody::Emitted { kind: "note".into(), data: json!(1) };
-            host.record(vec![body], None).await.unwrap();
+            host.record(vec![body].into()).await.unwrap();
             host.write(Stream::Stdout, Level::Info, Bytes::from("d")).await.unwrap();
             Outcome::Completed(Value::Null)
         })

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use errand_core::{
     Answer, Answered, BoxFuture, EventBody, InterruptReason, Job, JournalEntry, LogOffsets,
-    Outcome, Outside, RunHost, Status, Stopped, Store, TaskId, UnderWay, UnixMillis, WaitingFor,
+    Outcome, Outside, Record, RunHost, Status, Stopped, Store, TaskId, UnderWay, UnixMillis,
+    WaitingFor,
 };
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -119,7 +120,7 @@ impl World {
             return Ok(json!("nobody knows"));
         }
         let until = Some(UnixMillis(0));
-        host.record(Vec::new(), Some(entry(Answer::Awaited { until }))).await?;
+        host.record((entry(Answer::Awaited { until })).into()).await?;
         let question = self.ask(job.task);
         let arrival = Arc::clone(&question);
         let any = Box::pin(async move { drop(arrival.answered().await) });
@@ -127,7 +128,7 @@ impl World {
         let under_way = vec![Arc::clone(&question)];
         host.outside(Outside { any, under_way, memory_bytes }).await?;
         let Answered { events, entry } = question.answered().await;
-        host.record(events, Some(entry)).await?;
+        host.record(Record { events, call: Some(entry), ..Record::default() }).await?;
         Ok(json!("42"))
     }
 }

@@ -98,7 +98,7 @@ async fn a_worker_whose_lease_ran_out_cannot_record_anything() {
             if run == 1 {
                 go.notified().await;
                 let body = EventBody::Emitted { kind: "late".into(), data: Value::Null };
-                let recorded = host.record(vec![body], None).await;
+                let recorded = host.record(vec![body].into()).await;
                 let durable = recorded.is_ok() && host.durable().await.is_ok();
                 assert!(!durable, "the old worker could append");
                 return Outcome::Completed(json!("old"));

@@ -40,8 +40,8 @@ async fn sleep(
     let until = Some(until);
     let waiting = entry(ordinal, Answer::Awaited { until });
     let waiting_for = WaitingFor::Timer;
-    host.wait(Wait { entry: waiting, waiting_for, until, memory_bytes }).await?;
-    host.record(Vec::new(), Some(entry(ordinal, Answer::Given(Value::Null)))).await
+    host.wait(Wait { entry: waiting, waiting_for, until, awaits: None, memory_bytes }).await?;
+    host.record((entry(ordinal, Answer::Given(Value::Null))).into()).await
 }
 
 /// A runner of tasks that sleep once for `input.ms`, and say so before and after.
@@ -229,14 +229,14 @@ async fn a_retry_keeps_what_was_answered_before_the_first_failure() {
             let kept: Vec<u64> = job.journal.iter().map(|entry| entry.ordinal).collect();
             write("first ").await.unwrap();
             if kept.is_empty() {
-                host.record(Vec::new(), Some(entry(1, Answer::Given(json!(1))))).await.unwrap();
+                host.record((entry(1, Answer::Given(json!(1)))).into()).await.unwrap();
             }
             write("second ").await.unwrap();
             if job.attempt == 1 {
                 let failed = entry(2, Answer::Failed(json!("503")));
-                host.record(Vec::new(), Some(failed)).await.unwrap();
+                host.record((failed).into()).await.unwrap();
                 write("third ").await.unwrap();
-                host.record(Vec::new(), Some(entry(3, Answer::Given(json!(3))))).await.unwrap();
+                host.record((entry(3, Answer::Given(json!(3)))).into()).await.unwrap();
                 return transient("the other side failed");
             }
             Outcome::Completed(json!({"kept": kept, "seed": job.start.seed.0[0]}))
@@ -259,7 +259,7 @@ async fn a_retry_after_no_failed_answer_starts_anew() {
     h.script(|job, host| {
         Box::pin(async move {
             let kept = job.journal.len();
-            host.record(Vec::new(), Some(entry(1, Answer::Given(json!(1))))).await.unwrap();
+            host.record((entry(1, Answer::Given(json!(1)))).into()).await.unwrap();
             if job.attempt == 1 {
                 return transient("again");
             }

@@ -67,7 +67,8 @@ async fn run_one(
     let Ok(settling) = Arc::clone(&worker.settling).acquire_owned().await else { return false };
     let Prepared { kind, checkpoint, journal } =
         match prepare(worker, &task, attempt_start.is_some()).await {
-            Ok(prepared) => prepared,
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => return false,
             Err(error) => {
                 tracing::error!(task = %task.id, %error, "a task could not be started");
                 if let Err(error) = worker.service.store().release(task.id, epoch).await {
@@ -143,9 +144,17 @@ struct Prepared {
     journal: Vec<JournalEntry>,
 }
 
-/// Finds out how the executor runs tasks, and what earlier runs of the attempt left.
-async fn prepare(worker: &Worker, task: &Task, ran_before: bool) -> Result<Prepared, ServiceError> {
+/// Finds out how the executor runs tasks, and what earlier runs of the attempt left. Nothing where the task
+/// ended with its parent.
+async fn prepare(
+    worker: &Worker,
+    task: &Task,
+    ran_before: bool,
+) -> Result<Option<Prepared>, ServiceError> {
     let service = &worker.service;
+    if service.cancel_orphan(task).await? {
+        return Ok(None);
+    }
     let entry = service.executor_entry(&task.namespace, &task.executor.name).await?;
     let version = entry.as_ref().and_then(|entry| entry.version(task.executor.digest));
     let kind = version.map(|version| version.profile.kind);
@@ -156,7 +165,11 @@ async fn prepare(worker: &Worker, task: &Task, ran_before: bool) -> Result<Prepa
         }
         false => (None, Vec::new()),
     };
-    Ok(Prepared { kind, checkpoint, journal })
+    // From its checkpoint on it knows what was before that, which no journal says.
+    if task.attempt > 1 && !task.resuming && !task.around.is_alone() && checkpoint.is_none() {
+        service.leave_behind(task, &journal).await?;
+    }
+    Ok(Some(Prepared { kind, checkpoint, journal }))
 }
 
 fn job(

@@ -139,7 +139,12 @@ impl Worker {
                 };
                 tracing::info!(task = %task.id, ?reason, "an interrupted task is queued again");
                 let append = Append::new(task.id, guard, drafts);
-                store.append(append).await.map(drop)
+                match store.append(append).await {
+                    Ok(task) if task.status.is_terminal() => {
+                        return self.service.wind_up(&task).await;
+                    }
+                    appended => appended.map(drop),
+                }
             }
             _ => Ok(()),
         };

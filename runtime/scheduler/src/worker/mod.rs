@@ -100,15 +100,26 @@ async fn work(worker: Arc<Worker>, shutdown: CancellationToken) {
     let ticker = tokio::spawn(ticker::tick(Arc::clone(&worker), finished.clone()));
     let heartbeat = tokio::spawn(leases::beat(Arc::clone(&worker), finished.clone()));
     let waker = tokio::spawn(wakes::wake(Arc::clone(&worker), finished.clone()));
+    let closer = tokio::spawn(close_left(Arc::clone(&worker), finished.clone()));
     claiming::claim(&worker, &shutdown).await;
     worker.drain().await;
     finished.cancel();
-    for background in [ticker, heartbeat, waker] {
+    for background in [ticker, heartbeat, waker, closer] {
         if let Err(error) = background.await {
             tracing::error!(%error, "a part of the worker ended early");
         }
     }
     worker.service.0.runs.set_worker(&worker.config.worker, None);
+}
+
+/// Closes the questions of tasks whose process died before it could.
+async fn close_left(worker: Arc<Worker>, finished: CancellationToken) {
+    tokio::select! {
+        () = finished.cancelled() => {}
+        closed = worker.service.withdraw_left_approvals() => if let Err(error) = closed {
+            tracing::error!(%error, "questions that nobody needs an answer to were not closed");
+        }
+    }
 }
 
 /// Runs whose last events are on their way to the disk, at most: what bounds the memory they hold

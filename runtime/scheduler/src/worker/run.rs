@@ -8,15 +8,16 @@ mod appending;
 mod output;
 mod outside;
 mod waiting;
+mod world;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 
 use bytes::Bytes;
 use errand_core::{
-    AttemptStart, BoxFuture, Draft, Epoch, EventBody, JournalEntry, Kept, Level, LogOffsets, Meter,
-    Outside, Principal, Progress, RunHost, Saved, Stopped, Stream, Task, TaskId, UnixMillis, Wait,
-    WorkerId,
+    AttemptStart, BoxFuture, DocChange, Draft, Epoch, EventBody, JournalEntry, Kept, Level,
+    LogOffsets, Meter, NewTask, Outside, Principal, Progress, Record, RunHost, Saved, Stopped,
+    Stream, Task, TaskId, UnixMillis, Wait, WorkerId, World,
 };
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
@@ -70,8 +71,13 @@ pub(crate) struct Run {
     me: Weak<Self>,
     worker: Arc<Worker>,
     task: TaskId,
+    /// The task as it was when it was claimed.
+    claimed: Task,
     attempt: u32,
     epoch: Epoch,
+    /// How many children it has spawned and approvals it has asked for, those included that are not
+    /// written yet.
+    numbers: Numbers,
     meter: Meter,
     stop: OnceLock<Stop>,
     /// Wakes the one that waits for the stop.
@@ -88,9 +94,19 @@ pub(crate) struct Run {
     pending: Mutex<Pending>,
 }
 
+/// The last numbers that a run gave.
+struct Numbers {
+    child: AtomicU32,
+    approval: AtomicU32,
+}
+
 /// What is not written yet.
 struct Pending {
     drafts: Vec<Draft>,
+    /// Tasks to create with them.
+    tasks: Vec<NewTask>,
+    /// Documents to write with them.
+    docs: Vec<DocChange>,
     /// Calls to journal with them.
     entries: Vec<JournalEntry>,
     /// What of the journal another attempt would keep.
@@ -135,6 +151,11 @@ impl Run {
             me: me.clone(),
             worker,
             task: task.id,
+            claimed: task.clone(),
+            numbers: Numbers {
+                child: AtomicU32::new(task.around.spawned),
+                approval: AtomicU32::new(task.around.asked),
+            },
             attempt: task.attempt,
             epoch,
             meter,
@@ -147,6 +168,8 @@ impl Run {
             slot,
             pending: Mutex::new(Pending {
                 drafts: Vec::with_capacity(2),
+                tasks: Vec::new(),
+                docs: Vec::new(),
                 entries: Vec::new(),
                 kept: Kept::of(before.journal),
                 waiting: Vec::new(),
@@ -276,8 +299,7 @@ impl Run {
         pending.due = None;
         if pending.dead || drafts.is_empty() {
             pending.dead = true;
-            pending.drafts.clear();
-            pending.entries.clear();
+            pending.forget();
             if !pending.appending {
                 self.settle(pending);
             }
@@ -332,16 +354,16 @@ impl RunHost for Run {
         self.worker.service.now()
     }
 
-    fn record(
-        &self,
-        events: Vec<EventBody>,
-        call: Option<JournalEntry>,
-    ) -> BoxFuture<'_, Result<(), Stopped>> {
-        Box::pin(self.take_record(events, call))
+    fn record(&self, record: Record) -> BoxFuture<'_, Result<(), Stopped>> {
+        Box::pin(self.take_record(record))
     }
 
     fn durable(&self) -> BoxFuture<'_, Result<(), Stopped>> {
         Box::pin(self.durable_so_far())
+    }
+
+    fn world(&self) -> Option<&dyn World> {
+        Some(self)
     }
 
     fn outside(&self, wait: Outside) -> BoxFuture<'_, Result<(), Stopped>> {

@@ -138,12 +138,17 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Answer {
     let file = call.app.service.artifact(&call.caller, id, &path).await?;
+    send(file, &method, &headers).await
+}
+
+/// Answers with a file, or the part of it that is asked for.
+pub(crate) async fn send(file: ArtifactReader, method: &Method, headers: &HeaderMap) -> Answer {
     let etag = format!("\"{}\"", file.artifact.blake3);
-    if matches(&headers, &etag) {
+    if matches(headers, &etag) {
         return not_modified(&etag);
     }
     let size = file.artifact.size_bytes;
-    let range = match wanted_range(&headers, &etag, size) {
+    let range = match wanted_range(headers, &etag, size) {
         Wanted::Whole => None,
         Wanted::Part(range) => Some(range),
         Wanted::Outside => return out_of_range(size),
@@ -157,7 +162,7 @@ pub(crate) async fn get(
         let part = format!("bytes {from}-{}/{size}", end - 1);
         response.headers_mut().insert(CONTENT_RANGE, value(&part)?);
     }
-    if method != Method::HEAD {
+    if *method != Method::HEAD {
         *response.body_mut() = pieces(file, from, end).await?;
     }
     Ok(response)

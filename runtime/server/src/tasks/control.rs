@@ -2,9 +2,10 @@
 
 use axum::extract::Request;
 use errand_core::Status;
-use errand_scheduler::{BulkFilter, Right, ServiceError};
+use errand_scheduler::{BulkFilter, Right, ServiceError, SignalRequest};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::TaskView;
@@ -45,6 +46,38 @@ pub(crate) async fn cancel(call: Call, TaskPath(id): TaskPath, request: Request)
     let cancelled = app.service.cancel(&caller, id, reason).await?;
     let status = if cancelled.changed { StatusCode::ACCEPTED } else { StatusCode::OK };
     json(status, &TaskView::new(&cancelled.task, &base))
+}
+
+/// A message to a task.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SignalRequest, example = json!({"name": "go", "payload": {"speed": 3}}))]
+pub(crate) struct SignalBody {
+    /// What the task waits for it by.
+    #[schema(pattern = "^[A-Za-z0-9._:-]{1,64}$")]
+    name: String,
+    /// What it says: any JSON, up to 256 KiB; null where it is left out.
+    #[serde(default)]
+    #[schema(value_type = Option<Value>, required = false)]
+    payload: Value,
+}
+
+/// Send a signal to a task
+///
+/// It counts whether the task waits for it already or not. The task takes those of one name in the order
+/// in which they came.
+#[utoipa::path(
+    post, path = "/v1/tasks/{id}/signals", tag = "tasks", operation_id = "send_signal",
+    params(("id" = String, Path, description = "The task")),
+    request_body = SignalBody,
+    responses((status = 202, description = "It is in the task's log", body = TaskView), RefusedBody),
+)]
+pub(crate) async fn signal(call: Call, TaskPath(id): TaskPath, request: Request) -> Answer {
+    let Call { app, caller, base, .. } = call;
+    caller.require(Right::Submit)?;
+    let SignalBody { name, payload } = parse(&read_json(request, app.json_limits()).await?)?;
+    let task = app.service.signal(&caller, id, SignalRequest { name, payload }).await?;
+    json(StatusCode::ACCEPTED, &TaskView::new(&task, &base))
 }
 
 /// Try a failed or cancelled task again

@@ -1,9 +1,9 @@
 //! An event on the wire: `{seq, at, by, attempt, kind, data}`.
 
 use errand_core::{
-    Artifact, ChangeCounts, Digest, Event, EventBody, HttpFault, InterruptReason, LogLine,
-    Principal, Progress, Status, Submission, TaskError, TaskId, Verdict, WaitingFor, WorkerId,
-    WorkspaceSource,
+    ApprovalId, Artifact, ChangeCounts, Digest, Event, EventBody, HttpFault, InterruptReason,
+    LogLine, Principal, Progress, Status, Submission, TaskError, TaskId, Verdict, WaitingFor,
+    WorkerId, WorkspaceSource,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -139,27 +139,31 @@ enum Body<'a> {
         reason: InterruptReason,
     },
     ApprovalRequested {
-        approval_id: &'a str,
+        approval_id: ApprovalId,
         title: &'a str,
         digest: errand_core::Digest,
         expires_at: Option<Rfc3339>,
     },
     ApprovalDecided {
-        approval_id: &'a str,
+        approval_id: ApprovalId,
         verdict: Verdict,
         via: Option<&'a str>,
         comment: Option<&'a str>,
     },
     ChildSpawned {
         child_id: TaskId,
+        number: u32,
         name: Option<&'a str>,
     },
     ChildFinished {
         child_id: TaskId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        number: Option<u32>,
         status: Status,
     },
     SignalReceived {
         name: &'a str,
+        payload: &'a Value,
     },
     TimerFired {
         ordinal: u64,
@@ -219,28 +223,29 @@ impl<'a> From<&'a EventBody> for Body<'a> {
             }
             E::Log(line) => Self::Log(line),
             E::Emitted { kind, data } => Self::Emitted { kind, data },
-            E::Waiting { waiting_for, until } => {
+            E::Waiting { waiting_for, until, awaits: _ } => {
                 Self::Waiting { waiting_for: *waiting_for, until: until.map(Rfc3339) }
             }
             E::Resumed { warm } => Self::Resumed { warm: *warm },
             E::Interrupted { reason } => Self::Interrupted { reason: *reason },
             E::ApprovalRequested { approval_id, title, digest, expires_at } => {
                 let (digest, expires_at) = (*digest, expires_at.map(Rfc3339));
-                Self::ApprovalRequested { approval_id, title, digest, expires_at }
+                Self::ApprovalRequested { approval_id: *approval_id, title, digest, expires_at }
             }
             E::ApprovalDecided { approval_id, verdict, via, comment } => Self::ApprovalDecided {
-                approval_id,
+                approval_id: *approval_id,
                 verdict: *verdict,
                 via: via.as_deref(),
                 comment: comment.as_deref(),
             },
-            E::ChildSpawned { child_id, name } => {
-                Self::ChildSpawned { child_id: *child_id, name: name.as_deref() }
+            E::ChildSpawned { child_id, number, name } => {
+                let name = name.as_deref();
+                Self::ChildSpawned { child_id: *child_id, number: *number, name }
             }
-            E::ChildFinished { child_id, status } => {
-                Self::ChildFinished { child_id: *child_id, status: *status }
+            E::ChildFinished { child_id, number, status } => {
+                Self::ChildFinished { child_id: *child_id, number: *number, status: *status }
             }
-            E::SignalReceived { name } => Self::SignalReceived { name },
+            E::SignalReceived { name, payload } => Self::SignalReceived { name, payload },
             E::TimerFired { ordinal } => Self::TimerFired { ordinal: *ordinal },
             E::HttpCalled {
                 method,

@@ -8,7 +8,7 @@ pub(crate) mod events;
 pub(crate) mod read;
 mod request;
 pub(crate) mod submit;
-mod view;
+pub(crate) mod view;
 pub(crate) mod workspace;
 
 use view::{Link, TaskView};

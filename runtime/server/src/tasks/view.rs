@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use errand_core::{
-    ContextId, ErrorCode, ExecutorRef, Left, Mount, Namespace, Progress, Status, Task, TaskError,
-    TaskId, WaitingFor, WorkspaceSource,
+    ContextId, ErrorCode, ExecutorRef, Left, Lineage, Mount, Namespace, Progress, Status, Task,
+    TaskError, TaskId, WaitingFor, WorkspaceSource,
 };
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -47,6 +47,10 @@ pub(crate) struct TaskView<'a> {
     /// The task that started this one.
     #[schema(value_type = Option<String>, required)]
     parent_id: Option<TaskId>,
+    /// Which child of that it is, where the task itself started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    child: Option<ChildView<'a>>,
     /// The conversation that it belongs to.
     #[schema(value_type = Option<String>, required)]
     context_id: Option<&'a ContextId>,
@@ -178,6 +182,21 @@ pub(crate) enum ErrorCodeName {
     Internal,
 }
 
+/// Which of its parent's children a task is.
+#[derive(Serialize)]
+struct ChildView<'a> {
+    /// From 1, in the order in which they were started.
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl<'a> ChildView<'a> {
+    fn of(lineage: &'a Lineage) -> Option<Self> {
+        lineage.number.map(|number| Self { number, name: lineage.name.as_deref() })
+    }
+}
+
 impl<'a> TaskView<'a> {
     pub(crate) fn new(task: &'a Task, base: &'a Base) -> Self {
         let link = |kind| Link { base, id: task.id, kind };
@@ -194,6 +213,7 @@ impl<'a> TaskView<'a> {
             priority: task.priority,
             labels: &task.labels,
             parent_id: task.parent_id,
+            child: task.lineage.as_ref().and_then(ChildView::of),
             context_id: task.context_id.as_ref(),
             progress: ProgressView::new(&task.progress, task.limits.fuel),
             output: task.output.as_deref(),

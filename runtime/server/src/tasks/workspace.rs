@@ -17,7 +17,7 @@ use crate::reply::{Answer, json};
 use crate::streamed::{answer, attached};
 
 const JSON: &str = "application/json";
-const PATCH: &str = "text/x-diff";
+pub(crate) const PATCH: &str = "text/x-diff";
 const TAR: &str = "application/x-tar";
 /// When a client is told to come back that asks while too many others are answered.
 const BUSY_RETRY_MS: u64 = 2_000;
@@ -191,7 +191,8 @@ pub(crate) async fn workspace(call: Call<WorkspaceParams>, TaskPath(id): TaskPat
     Ok(response)
 }
 
-fn permit(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
+/// Takes the right to write something large that is made while it is sent.
+pub(crate) fn permit(app: &App) -> Result<OwnedSemaphorePermit, Problem> {
     app.workspaces.clone().try_acquire_owned().map_err(|_| {
         let detail = "too many workspaces are being written at the moment";
         let busy = Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::Busy, detail);

@@ -122,10 +122,6 @@ async fn unknown_paths_and_methods_are_problems() {
 async fn what_is_not_there_yet_says_so_to_those_who_may_ask() {
     let server = server().await;
     for (method, uri) in [
-        (Method::POST, "/v1/tasks/x/signals"),
-        (Method::GET, "/v1/approvals?status=pending"),
-        (Method::POST, "/v1/approvals/a"),
-        (Method::PUT, "/v1/contexts/c/state"),
         (Method::POST, "/v1/schedules"),
         (Method::PATCH, "/v1/schedules/s"),
         (Method::POST, "/v1/backup"),

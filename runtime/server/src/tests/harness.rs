@@ -11,7 +11,7 @@ use errand_core::{
     ExecutorKind, ExecutorProfile, Failure, FunctionProfile, InputFault, Job, Level, Outcome, Ran,
     RunHost, Runner, Signature, Stream, WorkerId,
 };
-use errand_scheduler::{Parts, Scheduler, SchedulerConfig, Service, Settings};
+use errand_scheduler::{Caller, Parts, Scheduler, SchedulerConfig, Service, Settings};
 use errand_store::{MemoryBlobs, MemoryStore};
 use futures_util::StreamExt;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::{ServerConfig, router};
+use crate::{Console, ServerConfig, router_with_console};
 
 /// No test waits longer for anything.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -37,6 +37,7 @@ pub(super) struct Server {
     /// Lets tasks with `{"do": "hold"}` go on, one for each permit.
     pub(super) gate: Arc<Semaphore>,
     service: Service,
+    console: Console,
 }
 
 /// What a test changes about a server.
@@ -76,14 +77,26 @@ impl Server {
         let service = Service::new(parts, Settings::default());
         let tokens = service.bootstrap_tokens().await.unwrap();
         let stopping = setup.config.stopping.clone();
+        let console = Console::new(&service);
         Self {
-            router: router(service.clone(), setup.config),
+            router: router_with_console(service.clone(), setup.config, console.clone()),
             agent: tokens.agent.token.expose().to_owned(),
             operator: tokens.operator.token.expose().to_owned(),
             stopping,
             gate,
             service,
+            console,
         }
+    }
+
+    /// Returns a code that lets a browser in, with every right.
+    pub(super) fn code(&self) -> String {
+        self.console.issue_code(Caller::system())
+    }
+
+    /// Returns what a session's forms carry, by the value of its cookie.
+    pub(super) fn form_token(&self, cookie: &str) -> String {
+        self.console.sessions().find(cookie).expect("the session is open").form_token()
     }
 
     pub(super) async fn work(&self) {
@@ -281,7 +294,7 @@ impl Runner for Puppet {
                     for number in 0..count {
                         let body =
                             EventBody::Emitted { kind: "counted".to_owned(), data: json!(number) };
-                        if host.record(vec![body], None).await.is_err() {
+                        if host.record(vec![body].into()).await.is_err() {
                             return Outcome::Interrupted(errand_core::InterruptReason::Drain)
                                 .into();
                         }
@@ -308,7 +321,7 @@ impl Runner for Puppet {
                             media_type: "text/html".to_owned(),
                             description: None,
                         };
-                        host.record(vec![EventBody::ArtifactPublished(artifact)], None).await.ok();
+                        host.record(vec![EventBody::ArtifactPublished(artifact)].into()).await.ok();
                     }
                 }
                 _ => {}

@@ -6,6 +6,7 @@ mod artifacts;
 mod blobs;
 mod bodies;
 mod connections;
+mod console;
 mod description;
 mod events;
 mod executors;

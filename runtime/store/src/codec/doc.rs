@@ -26,7 +26,12 @@ pub(crate) fn seal_doc(
     match kind {
         DocKind::Executor => needs.extend(executor_digests(&doc.value)),
         DocKind::Blob => needs.extend(uploaded_digest(key)),
-        DocKind::Token | DocKind::Queue | DocKind::Grant => {}
+        DocKind::Approval => needs.extend(shown_digests(&doc.value)),
+        DocKind::Token
+        | DocKind::Queue
+        | DocKind::Grant
+        | DocKind::OpenApproval
+        | DocKind::Context => {}
     }
     let Doc { value, version } = doc;
     let head = Part::head(to_json(&StoredDoc { version, value }), blobs)?;
@@ -38,6 +43,12 @@ pub(crate) fn seal_doc(
 fn executor_digests(value: &Value) -> impl Iterator<Item = Digest> {
     let versions = value.get("versions").and_then(Value::as_array).into_iter().flatten();
     versions.filter_map(|version| version.pointer("/profile/digest")?.as_str()?.parse().ok())
+}
+
+/// What is shown with an approval.
+fn shown_digests(value: &Value) -> impl Iterator<Item = Digest> {
+    let blobs = value.get("blobs").and_then(Value::as_array).into_iter().flatten();
+    blobs.filter_map(|digest| digest.as_str()?.parse().ok())
 }
 
 /// The bytes that the record of an uploaded blob is about: its key is `namespace/digest`.

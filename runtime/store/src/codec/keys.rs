@@ -11,6 +11,7 @@
 //! | `d` series | what a series is: namespace, executor, digest |
 //! | `n` series | how many of its tasks are at each status |
 //! | `p` parent, task · `c` context, task · `l` label, task | indexes |
+//! | `q` context, position | which events of which task were written there |
 //! | `k` namespace, idempotency key | the task, and the request's fingerprint |
 //! | `D` kind, key | a document |
 //! | `r` owner, digest | a blob that the owner needs |
@@ -123,6 +124,26 @@ pub(crate) fn parent(parent: TaskId) -> [u8; 17] {
 /// What all entries of a context's tasks start with.
 pub(crate) fn context(context: &ContextId) -> [u8; 17] {
     hashed(b'c', &[context.as_str()])
+}
+
+/// What the log of a context of a namespace starts with.
+pub(crate) fn context_log(namespace: &Namespace, context: &ContextId) -> [u8; 17] {
+    hashed(b'q', &[namespace.as_str(), context.as_str()])
+}
+
+/// An entry of a context's log.
+pub(crate) fn context_entry(log: &[u8; 17], position: u64) -> [u8; 25] {
+    let mut key = [0; 25];
+    key[..17].copy_from_slice(log);
+    key[17..].copy_from_slice(&position.to_be_bytes());
+    key
+}
+
+/// What whoever waits for the next entry of a context's log waits by.
+pub(crate) fn context_watch(log: &[u8; 17]) -> TaskId {
+    let mut id = [0; 16];
+    id.copy_from_slice(&log[1..]);
+    TaskId::from_bytes(id)
 }
 
 /// What all entries of a label's tasks start with.

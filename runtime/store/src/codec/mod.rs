@@ -5,6 +5,7 @@
 //! each version is read in a test for ever.
 
 pub(crate) mod checkpoint;
+pub(crate) mod context;
 pub(crate) mod doc;
 pub(crate) mod event;
 pub(crate) mod journal;

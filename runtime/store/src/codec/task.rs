@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use errand_core::{
-    AttemptStart, Digest, Epoch, Event, EventBody, Lease, Left, LogOffsets, Progress, Seed, Status,
-    StoreError, Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
+    Around, AttemptStart, Awaits, Digest, Epoch, Event, EventBody, Lease, Left, LogOffsets,
+    Progress, Seed, Status, StoreError, Submission, Task, TaskId, UnixMillis, WaitingFor, WorkerId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,6 +122,12 @@ pub(crate) struct Live {
     cancel_requested: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     wait_until: Option<UnixMillis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    awaits: Option<Box<Awaits>>,
+    #[serde(default, skip_serializing_if = "Around::is_nothing")]
+    around: Around,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    published: u32,
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
     logged: LogOffsets,
     #[serde(default, skip_serializing_if = "LogOffsets::is_zero")]
@@ -163,6 +169,10 @@ struct StoredStart {
     environment: Vec<(String, String)>,
 }
 
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -180,6 +190,7 @@ impl Live {
             labels: _,
             priority: _,
             parent_id: _,
+            lineage: _,
             context_id: _,
             limits: _,
             retry: _,
@@ -199,6 +210,9 @@ impl Live {
             resuming,
             not_before,
             wait_until,
+            awaits,
+            around,
+            published,
             logged,
             attempt_logged,
             cancel_requested,
@@ -221,6 +235,9 @@ impl Live {
             not_before: *not_before,
             cancel_requested: *cancel_requested,
             wait_until: *wait_until,
+            awaits: awaits.clone(),
+            around: around.clone(),
+            published: *published,
             logged: *logged,
             attempt_logged: *attempt_logged,
             progress: progress.clone(),
@@ -257,6 +274,9 @@ impl Live {
         task.not_before = self.not_before;
         task.cancel_requested = self.cancel_requested;
         task.wait_until = self.wait_until;
+        task.awaits = self.awaits;
+        task.around = self.around;
+        task.published = self.published;
         task.logged = self.logged;
         task.attempt_logged = self.attempt_logged;
         task.progress = self.progress;

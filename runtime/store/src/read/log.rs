@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use errand_core::{Artifact, Event, EventBody, StoreError, TaskId};
+use errand_core::{
+    Artifact, ContextEntry, ContextId, Event, EventBody, Namespace, StoreError, TaskId,
+};
 
 use super::View;
+use crate::codec::context::open_entry;
 use crate::codec::{event, keys, task};
 use crate::kv::Slice;
 
@@ -49,6 +52,20 @@ impl View {
             }
         }
         Ok(events)
+    }
+
+    /// Returns up to `limit` entries of a context's log after a position.
+    pub(crate) fn context_log(
+        &self,
+        namespace: &Namespace,
+        context: &ContextId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<ContextEntry>, StoreError> {
+        let log = keys::context_log(namespace, context);
+        let from = keys::context_entry(&log, after.saturating_add(1));
+        let entries = self.kv.range(&from, &keys::after(&log)).take(limit);
+        entries.map(|pair| pair.and_then(|(key, value)| open_entry(&key, &value))).collect()
     }
 
     /// Goes over the chunks of a log, from the one that has event `from` on.
@@ -187,6 +204,7 @@ mod tests {
             idempotency_key: None,
             delay_ms: 0,
             parent_id: None,
+            lineage: None,
             context_id: None,
             limits: Limits::default(),
             retry: Retry::default(),

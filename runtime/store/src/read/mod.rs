@@ -58,11 +58,20 @@ impl View {
         &self,
         kind: DocKind,
         prefix: &str,
+        after: Option<&str>,
+        limit: usize,
     ) -> Result<Vec<(String, Doc)>, StoreError> {
         let skip = keys::doc(kind, "").len();
-        let from = keys::doc(kind, prefix);
+        let first = keys::doc(kind, prefix);
+        // The least key after another is that one with a zero behind it.
+        let next = after.map(|after| [&keys::doc(kind, after)[..], &[0]].concat());
+        let from = next.as_deref().map_or(&first[..], |next| next.max(&first[..]));
+        let end = keys::after(&first);
         let mut found = Vec::new();
-        for pair in self.kv.range(&from, &keys::after(&from)) {
+        if from >= &end[..] {
+            return Ok(found);
+        }
+        for pair in self.kv.range(from, &end).take(limit) {
             let (key, value) = pair?;
             let name = String::from_utf8_lossy(&key[skip..]).into_owned();
             found.push((name, doc::open_doc(&key, &value, &*self.blobs)?));

@@ -1,11 +1,13 @@
 //! Events and journal entries, and what they make of a task.
 
 use errand_core::{
-    Append, AttemptStart, Digest, Epoch, EventBody, Guard, Kept, Lease, Status, StoreError, Task,
-    TaskId,
+    Append, AttemptStart, Digest, DocChange, Draft, Epoch, EventBody, Guard, Kept, Lease, Status,
+    StoreError, Task, TaskId,
 };
 
+use super::doc::PreparedDoc;
 use super::leases::Held;
+use super::submit::PreparedTask;
 use super::{Active, Standing, State};
 use crate::blobs::BlobFiles;
 use crate::codec::checkpoint::PreparedCheckpoint;
@@ -24,21 +26,27 @@ pub(crate) struct PreparedAppend {
     attempt_start: Option<AttemptStart>,
     checkpoint: Option<PreparedCheckpoint>,
     entries: Vec<PreparedEntry>,
+    tasks: Vec<PreparedTask>,
+    docs: Vec<DocChange>,
     kept: Option<Kept>,
 }
 
 impl PreparedAppend {
     /// Encodes events; their large parts are durable in blobs when this returns.
     pub(crate) fn new(append: Append, blobs: &dyn BlobFiles) -> Result<Self, StoreError> {
-        let Append { task, guard, drafts, attempt_start, checkpoint, entries, kept } = append;
+        let Append { task, guard, drafts, attempt_start, checkpoint, entries, tasks, docs, kept } =
+            append;
         let drafts: Result<_, _> =
             drafts.into_iter().map(|draft| PreparedDraft::new(draft, blobs)).collect();
         let entries: Result<_, _> =
             entries.into_iter().map(|entry| PreparedEntry::new(entry, blobs)).collect();
         let (drafts, entries) = (drafts?, entries?);
+        let tasks: Result<_, _> =
+            tasks.into_iter().map(|task| PreparedTask::new(task, blobs)).collect();
+        let tasks = tasks?;
         let checkpoint = checkpoint.map(|saved| PreparedCheckpoint::new(&saved, blobs));
         let checkpoint = checkpoint.transpose()?;
-        Ok(Self { task, guard, drafts, attempt_start, checkpoint, entries, kept })
+        Ok(Self { task, guard, drafts, attempt_start, checkpoint, entries, tasks, docs, kept })
     }
 }
 
@@ -58,12 +66,33 @@ struct JournalChange {
     dropped: Vec<Slice>,
 }
 
+/// A task as it is to be written.
+struct Written {
+    active: Active,
+    before: Standing,
+    /// Whether a run of it began.
+    ran: bool,
+    record: Slice,
+    needs: Vec<Digest>,
+    chunks: Vec<(Slice, Slice)>,
+    change: JournalChange,
+}
+
+/// What is written together with a task.
+struct Beside {
+    tasks: Vec<PreparedTask>,
+    docs: Vec<PreparedDoc>,
+    /// Its parent, which is told of its end.
+    parent: Option<Box<Written>>,
+}
+
 impl State {
-    /// Appends events to a task's log, and calls to its journal, all or none.
+    /// Appends events to a task's log, and calls to its journal, with what belongs to them, all or none.
     pub(crate) fn append(&mut self, append: PreparedAppend) -> Result<Task, StoreError> {
         let id = append.task;
         let mut active = self.take(id)?.ok_or(StoreError::NotFound(id))?;
         let holds = match append.guard {
+            Guard::Present => true,
             Guard::Version(version) => active.stored.task.version == version,
             Guard::Lease(epoch) => self.holds(&active, epoch),
         };
@@ -71,7 +100,8 @@ impl State {
             self.cache.keep(active);
             return Err(StoreError::Conflict);
         }
-        if append.drafts.is_empty() && active.stored.private.journaled {
+        let alone = append.tasks.is_empty() && append.docs.is_empty();
+        if append.drafts.is_empty() && alone && active.stored.private.journaled {
             self.put_entries(id, &append.entries);
             let task = active.stored.task.clone();
             self.cache.keep(active);
@@ -100,7 +130,69 @@ impl State {
         }
         active.stored.private.journaled |= !change.entries.is_empty();
         active.stored.private.lease = self.next_lease(&active, folded.started.as_ref());
-        self.write(active, &before, folded, change)
+        let beside =
+            self.prepare_beside(&active.stored.task, &before, append.tasks, append.docs)?;
+        let written = self.prepare(active, before, folded, change)?;
+        // From here on nothing fails.
+        let task = self.write(written);
+        self.write_beside(beside);
+        Ok(task)
+    }
+
+    /// Checks and encodes what is written together with a task.
+    fn prepare_beside(
+        &mut self,
+        task: &Task,
+        before: &Standing,
+        tasks: Vec<PreparedTask>,
+        docs: Vec<DocChange>,
+    ) -> Result<Beside, StoreError> {
+        for new in &tasks {
+            if self.knows(new)? {
+                return Err(StoreError::Conflict);
+            }
+        }
+        let docs: Result<_, _> = docs.into_iter().map(|doc| self.prepare_doc(doc)).collect();
+        let parent = match before.status.is_terminal() {
+            true => None,
+            false => self.prepare_parent(task)?,
+        };
+        Ok(Beside { tasks, docs: docs?, parent })
+    }
+
+    /// Folds the end of a task into its parent, where that has one and is still at work.
+    fn prepare_parent(&mut self, task: &Task) -> Result<Option<Box<Written>>, StoreError> {
+        let Some((parent, body)) = task.end_for_parent() else { return Ok(None) };
+        let Some(mut active) = self.look(parent)? else { return Ok(None) };
+        if active.stored.task.status.is_terminal() {
+            return Ok(None);
+        }
+        let before = Standing::of(&active.stored.task);
+        let at = task.finished_at.unwrap_or_default();
+        let draft =
+            Draft { at, by: errand_core::Principal::of_task(task.id), progress: None, body };
+        let draft = PreparedDraft::new(draft, &*self.blobs)?;
+        let folded = match fold(&mut active.stored.task, vec![draft]) {
+            Ok(folded) => folded,
+            // It does not know of this child, which is no reason for the child not to end.
+            Err(StoreError::Illegal(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        active.stored.private.lease = self.kept_lease(&active);
+        Ok(Some(Box::new(self.prepare(active, before, folded, JournalChange::default())?)))
+    }
+
+    fn write_beside(&mut self, beside: Beside) {
+        for new in beside.tasks {
+            self.create(new);
+        }
+        for doc in beside.docs {
+            self.write_doc(doc);
+        }
+        if let Some(parent) = beside.parent {
+            self.cache.take(parent.active.stored.task.id);
+            self.write(*parent);
+        }
     }
 
     /// Tells whether a task is leased under this epoch, or waits and was when it began to.
@@ -168,6 +260,17 @@ impl State {
         }
     }
 
+    /// Returns the lease that a task is under, whether the record has it or memory alone.
+    fn kept_lease(&self, active: &Active) -> Option<Lease> {
+        let held = self.leases.get(active.stored.task.id).map(|held| held.lease.clone());
+        match active.stored.task.status {
+            Status::Running | Status::Waiting => {
+                held.or_else(|| active.stored.private.lease.clone())
+            }
+            _ => None,
+        }
+    }
+
     /// Returns the lease under which the task is from now on.
     fn next_lease(
         &mut self,
@@ -175,34 +278,34 @@ impl State {
         started: Option<&errand_core::WorkerId>,
     ) -> Option<Lease> {
         let task = &active.stored.task;
-        let held = || self.leases.get(task.id).map(|held| held.lease.clone());
+        let held = self.leases.get(task.id).map(|held| held.lease.clone());
         match (task.status, started) {
-            (Status::Running, Some(worker)) => Some(held().unwrap_or_else(|| Lease {
+            (Status::Running, Some(worker)) => Some(held.unwrap_or_else(|| Lease {
                 // Started without a claim: whoever did it holds it until it should have renewed.
                 worker: worker.clone(),
                 epoch: self.epochs.next(&mut self.batch),
                 until: task.started_at.unwrap_or_default(),
             })),
             // A warm resume goes on under the lease that slept in the record.
-            (Status::Running, None) => held().or_else(|| active.stored.private.lease.clone()),
-            (Status::Waiting, _) => held().or_else(|| active.stored.private.lease.clone()),
-            _ => None,
+            _ => self.kept_lease(active),
         }
     }
 
-    fn write(
-        &mut self,
+    /// Encodes a task as it is to be.
+    fn prepare(
+        &self,
         active: Active,
-        before: &Standing,
+        before: Standing,
         folded: Folded,
         change: JournalChange,
-    ) -> Result<Task, StoreError> {
-        let task = active.stored.task.clone();
-        let id = task.id;
-        let ran = folded.started.is_some();
-        let private = &active.stored.private;
-        let (record, in_blob) =
-            task::seal_live(&task, private, folded.result.as_ref(), &*self.blobs)?;
+    ) -> Result<Written, StoreError> {
+        let id = active.stored.task.id;
+        let (record, in_blob) = task::seal_live(
+            &active.stored.task,
+            &active.stored.private,
+            folded.result.as_ref(),
+            &*self.blobs,
+        )?;
         let mut needs = folded.blobs;
         needs.extend(in_blob);
         let mut chunks = Vec::new();
@@ -210,11 +313,19 @@ impl State {
             let key = keys::chunk(id, first_seq);
             let head = Part::head(json, &*self.blobs)?;
             needs.extend(head.blob().map(|blob| blob.digest));
-            chunks.push((key, seal(&key, &head, None)));
+            chunks.push((Slice::from(&key), seal(&key, &head, None).into()));
         }
-        // From here on nothing fails.
+        let ran = folded.started.is_some();
+        Ok(Written { active, before, ran, record, needs, chunks, change })
+    }
+
+    fn write(&mut self, written: Written) -> Task {
+        let Written { active, before, ran, record, needs, chunks, change } = written;
+        let task = active.stored.task.clone();
+        let id = task.id;
+        let private = &active.stored.private;
         for (key, sealed) in chunks {
-            self.batch.put(&key, sealed);
+            self.batch.put(key, sealed);
         }
         for digest in needs {
             self.batch.put(keys::blob_ref(&keys::task_blobs(id), &digest), &[]);
@@ -239,10 +350,13 @@ impl State {
             (Status::Queued, _) if before.status == Status::Queued && !ran => {}
             _ => self.leases.remove(id),
         }
-        self.reindex(active.series, Some(before), &task);
+        self.reindex(active.series, Some(&before), &task);
+        if task.version > before.version {
+            self.note_in_context(&task, before.version + 1);
+        }
         self.changed.push(id);
         self.cache.keep(active);
-        Ok(task)
+        task
     }
 }
 

@@ -30,6 +30,16 @@ impl State {
         if let Some(key) = submitted.and_then(|submitted| submitted.idempotency) {
             gone.push(keys::idempotency(&task.namespace, &key));
         }
+        // What is left of the context's log is of tasks that are gone, once its last one is.
+        if let Some(context) = &task.context_id {
+            let index = keys::context(context);
+            let own = keys::entry(&index, id);
+            // What is in the batch counts too, and costs as much as there is.
+            let few = self.kv.range(&index, &keys::after(&index)).take(3).count() < 3;
+            if few && self.keys_from(&index)?.iter().all(|entry| *entry == own) {
+                gone.extend(self.keys_from(&keys::context_log(&task.namespace, context))?);
+            }
+        }
         for key in gone {
             self.batch.delete(key);
         }

@@ -19,10 +19,10 @@ pub(crate) mod waits;
 
 use std::sync::Arc;
 
-use errand_core::{HeldLease, StoreError, Task, TaskId, UnixMillis};
+use errand_core::{ContextEntry, HeldLease, StoreError, Task, TaskId, UnixMillis};
 
 use crate::blobs::BlobFiles;
-use crate::codec::{keys, task};
+use crate::codec::{context, keys, task};
 use crate::kv::{Batch, Kv, Pending};
 
 pub(crate) use append::PreparedAppend;
@@ -107,15 +107,38 @@ impl State {
         if let Some(active) = self.cache.take(id) {
             return Ok(Some(active));
         }
+        self.read(id)
+    }
+
+    /// Returns a task without taking it out of the cache.
+    fn look(&mut self, id: TaskId) -> Result<Option<Active>, StoreError> {
+        if let Some(active) = self.cache.get(id) {
+            return Ok(Some(active.clone()));
+        }
+        self.read(id)
+    }
+
+    fn read(&mut self, id: TaskId) -> Result<Option<Active>, StoreError> {
         let Some(stored) = task::read(&self.pending(), &*self.blobs, id)? else { return Ok(None) };
         let series = self.counters.series_of(&stored.task, &mut self.batch);
         Ok(Some(Active { stored, series, input: None }))
     }
 
+    /// Says in the log of a task's context which of its events were just written.
+    fn note_in_context(&mut self, task: &Task, first: u64) {
+        let Some(context) = &task.context_id else { return };
+        let log = keys::context_log(&task.namespace, context);
+        let position = self.epochs.next(&mut self.batch).0;
+        let key = keys::context_entry(&log, position);
+        let entry = ContextEntry { position, task: task.id, first, last: task.version };
+        self.batch.put(&key, context::seal_entry(&key, &entry));
+        self.changed.push(keys::context_watch(&log));
+    }
+
     /// Brings index, counters and queue from how a task was to how it is.
     fn reindex(&mut self, series: u32, before: Option<&Standing>, task: &Task) {
         let now = Standing::of(task);
-        if before == Some(&now) {
+        if before.is_some_and(|before| before.is_same(&now)) {
             return;
         }
         if let Some(before) = before {
@@ -147,15 +170,28 @@ impl State {
 }
 
 /// Where the index has a task.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Standing {
+    version: u64,
     status: errand_core::Status,
     place: Option<Place>,
     wait_until: Option<UnixMillis>,
 }
 
 impl Standing {
+    /// Tells whether the index has to say nothing new.
+    fn is_same(&self, other: &Self) -> bool {
+        self.status == other.status
+            && self.place == other.place
+            && self.wait_until == other.wait_until
+    }
+
     fn of(task: &Task) -> Self {
-        Self { status: task.status, place: Place::of(task), wait_until: task.wait_until }
+        Self {
+            version: task.version,
+            status: task.status,
+            place: Place::of(task),
+            wait_until: task.wait_until,
+        }
     }
 }

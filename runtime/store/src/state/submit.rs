@@ -90,14 +90,22 @@ impl State {
                 None => in_batch.insert(key, (task.task.id, *fingerprint)),
             };
         }
-        // Ids are time-ordered: most are after all that came before, and need no look.
-        let id = task.task.id;
-        let known = self.newest.is_some_and(|newest| id <= newest)
-            && self.pending().get(&keys::submission(id))?.is_some();
-        if known { Err(StoreError::Conflict) } else { Ok(None) }
+        match self.knows(task)? {
+            true => Err(StoreError::Conflict),
+            false => Ok(None),
+        }
     }
 
-    fn create(&mut self, new: PreparedTask) -> Task {
+    /// Tells whether there is a task with the id of a new one.
+    pub(super) fn knows(&self, new: &PreparedTask) -> Result<bool, StoreError> {
+        // Ids are time-ordered: most are after all that came before, and need no look.
+        let id = new.task.id;
+        Ok(self.newest.is_some_and(|newest| id <= newest)
+            && self.pending().get(&keys::submission(id))?.is_some())
+    }
+
+    /// Creates a task that nothing is in the way of.
+    pub(super) fn create(&mut self, new: PreparedTask) -> Task {
         let PreparedTask { task, input, sealed, idempotency, blobs } = new;
         let id = task.id;
         let series = self.counters.series_of(&task, &mut self.batch);
@@ -115,6 +123,7 @@ impl State {
         let bytes = sealed.len();
         self.batch.put(&keys::submission(id), sealed);
         self.reindex(series, None, &task);
+        self.note_in_context(&task, 1);
         self.newest = self.newest.max(Some(id));
         self.changed.push(id);
         let stored = Stored { task: task.clone(), private: Private::default(), bytes };

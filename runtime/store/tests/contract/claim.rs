@@ -57,7 +57,7 @@ async fn a_claimed_task_is_not_claimed_again_until_released(store: &dyn Store) {
     let first = claim(store, 5, 0).await.items.remove(0);
     assert!(claim(store, 5, 0).await.items.is_empty());
     // A write that leaves it queued leaves it leased.
-    let signal = EventBody::SignalReceived { name: "go".into() };
+    let signal = EventBody::SignalReceived { name: "go".into(), payload: serde_json::Value::Null };
     append(store, task.id, Guard::Version(1), vec![signal]).await.unwrap();
     assert!(claim(store, 5, 0).await.items.is_empty());
     let wrong = Epoch(first.epoch.0 + 7);
@@ -89,7 +89,7 @@ async fn a_lease_ends_when_the_task_leaves_running(store: &dyn Store) {
     let (task, epoch) = run(store, submission()).await;
     let held = store.leases().await.unwrap();
     assert_eq!((held.len(), held[0].status, held[0].orphaned), (1, Status::Running, false));
-    let waiting = EventBody::Waiting { waiting_for: WaitingFor::Timer, until: None };
+    let waiting = EventBody::Waiting { waiting_for: WaitingFor::Timer, until: None, awaits: None };
     append(store, task.id, Guard::Lease(epoch), vec![waiting]).await.unwrap();
     assert!(store.leases().await.unwrap().is_empty());
     let late = append(store, task.id, Guard::Lease(epoch), vec![line("late")]).await;

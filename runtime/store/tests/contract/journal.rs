@@ -148,7 +148,7 @@ async fn an_old_epoch_journals_nothing(store: &dyn Store) {
 }
 
 fn waiting(until: u64) -> EventBody {
-    EventBody::Waiting { waiting_for: WaitingFor::Timer, until: Some(at(until)) }
+    EventBody::Waiting { waiting_for: WaitingFor::Timer, until: Some(at(until)), awaits: None }
 }
 
 async fn a_wait_is_due_once_and_a_resumed_task_is_not(store: &dyn Store) {

@@ -114,7 +114,9 @@ async fn the_last_artifact_of_each_path_counts(store: &dyn Store) {
 async fn only_one_of_two_racing_writers_wins(store: &dyn Store) {
     let task = submit(store, submission()).await;
     for version in 1..50 {
-        let signal = |name: &str| vec![EventBody::SignalReceived { name: name.into() }];
+        let signal = |name: &str| {
+            vec![EventBody::SignalReceived { name: name.into(), payload: serde_json::Value::Null }]
+        };
         let (one, two) = tokio::join!(
             append(store, task.id, Guard::Version(version), signal("one")),
             append(store, task.id, Guard::Version(version), signal("two")),

@@ -2,6 +2,7 @@
 
 mod support;
 
+mod around;
 mod checkpoint;
 mod claim;
 mod docs;

@@ -41,6 +41,7 @@ pub(crate) fn submission() -> Submission {
         idempotency_key: None,
         delay_ms: 0,
         parent_id: None,
+        lineage: None,
         context_id: None,
         limits: Limits::default(),
         retry: Retry::default(),

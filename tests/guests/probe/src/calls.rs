@@ -8,6 +8,7 @@
 //! timer_ms?, approvals?}` · `checkpoint_save {state?, bytes?}` · `checkpoint_restored` · `publish {path,
 //! media_type?, text?}` · `this_task` · `context_state` · `context_set {value, version}`.
 //!
+//! `fan_out {executor, children}` starts children, waits for all and counts those that completed.
 //! `counting_checkpoint {until, each?}` counts up across checkpoints and answers how far it came.
 
 use crate::bindings::Failure;
@@ -38,6 +39,7 @@ pub(crate) fn perform(action: &str, arguments: &Arguments<'_>) -> Performed {
         "child_outcome" => answered(children::outcome_of(arguments.text("id")?), |outcome| {
             outcome.as_ref().map_or(Value::Null, ended)
         }),
+        "fan_out" => fan_out(arguments)?,
         "child_cancel" => answered(children::cancel(arguments.text("id")?), |()| json!(null)),
         "signal_wait" => {
             let timeout_ms = arguments.number_if_any("timeout_ms");
@@ -100,7 +102,12 @@ fn question(arguments: &Arguments<'_>) -> Result<approval::Question, Failure> {
 
 fn decided(decision: &approval::Decision) -> Value {
     json!({
-        "verdict": format!("{:?}", decision.verdict).to_lowercase(),
+        "verdict": match decision.verdict {
+            approval::Verdict::Approved => "approved",
+            approval::Verdict::Denied => "denied",
+            approval::Verdict::Expired => "expired",
+            approval::Verdict::Cancelled => "cancelled",
+        },
         "by": decision.by,
         "comment": decision.comment,
         "values": parsed(decision.values.clone()),
@@ -124,6 +131,23 @@ fn child(arguments: &Arguments<'_>) -> Result<children::Child, Failure> {
         max_attempts: arguments
             .number_if_any("max_attempts")
             .and_then(|count| u32::try_from(count).ok()),
+    })
+}
+
+/// Starts many children that are given nothing, waits for all, and counts those that completed.
+fn fan_out(arguments: &Arguments<'_>) -> Result<Value, Failure> {
+    let mut ids = Vec::new();
+    for _ in 0..arguments.number("children")? {
+        let spawned =
+            children::spawn(&children::Child { input: "null".to_owned(), ..child(arguments)? });
+        match spawned {
+            Ok(id) => ids.push(id),
+            Err(error) => return Ok(refused(&error)),
+        }
+    }
+    Ok(match children::wait_all(&ids, children::OnFailure::Collect) {
+        Ok(ended) => json!({"ended": ended.iter().filter(|end| end.output.is_ok()).count()}),
+        Err(error) => refused(&error),
     })
 }
 

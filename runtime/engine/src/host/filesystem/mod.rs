@@ -61,6 +61,28 @@ pub(crate) struct Start {
     pub(crate) seeds: Vec<SeedFile>,
     /// What can be read besides.
     pub(crate) mounts: Vec<Mounted>,
+    /// Whether what the task's children made is shown to it.
+    pub(crate) shows_children: bool,
+}
+
+/// Where a task sees what its children made.
+const CHILDREN: &str = "/children";
+
+/// The directory of what children made.
+pub(crate) struct Children {
+    pub(crate) directory: Workspace,
+    bytes: u64,
+}
+
+impl Children {
+    /// Counts further bytes, where there is room for them. Tells whether there was.
+    pub(crate) fn take(&mut self, bytes: u64, most: u64) -> bool {
+        let fits = self.bytes.saturating_add(bytes) <= most;
+        if fits {
+            self.bytes += bytes;
+        }
+        fits
+    }
 }
 
 /// A workspace whose guest has ended.
@@ -94,6 +116,9 @@ pub(crate) struct Files {
     roots: HashSet<u32>,
     /// What can be read besides.
     mounts: Vec<Mounted>,
+    /// What the task's children made, once the guest looks for files or there is something.
+    children: Option<Children>,
+    shows_children: bool,
     /// Descriptors of what is mounted and of what lies in it, by their numbers.
     mounted: HashSet<u32>,
     /// What the repository that it is of knows of it.
@@ -118,7 +143,7 @@ impl Files {
         clock: VirtualClock,
         fuel: FuelGauge,
     ) -> Result<Self, Ended> {
-        let Start { name, made, seeds, mounts } = start;
+        let Start { name, made, seeds, mounts, shows_children } = start;
         let (mut shares, mut registered) = (false, None);
         let (mut began, mut snapshot) = (Began::Copied(Manifest::default()), None);
         let mut task_began = None;
@@ -160,6 +185,8 @@ impl Files {
             has_links,
             roots: HashSet::new(),
             mounts,
+            children: None,
+            shows_children,
             mounted: HashSet::new(),
             _registered: registered,
             quota,
@@ -184,6 +211,24 @@ impl Files {
         self.workspace.as_ref()
     }
 
+    /// Returns where what children made is shown; nothing where it is not.
+    pub(crate) fn children(&mut self) -> Result<Option<&mut Children>, Ended> {
+        if self.children.is_none()
+            && self.shows_children
+            && let Some(workspaces) = &self.workspaces
+        {
+            let directory =
+                workspaces.create(&format!("{}-children", self.name)).map_err(failed)?;
+            self.children = Some(Children { directory, bytes: 0 });
+        }
+        Ok(self.children.as_mut())
+    }
+
+    /// Returns where what children made is shown, once something is.
+    pub(crate) fn shown_children(&self) -> Option<&Workspace> {
+        self.children.as_ref().map(|children| &children.directory)
+    }
+
     /// Looks at what is there before the guest begins.
     pub(crate) fn survey(&mut self) -> Result<(), Ended> {
         if let Some(workspace) = &self.workspace {
@@ -200,6 +245,14 @@ impl Files {
         let began = std::mem::replace(&mut self.began, Began::Copied(Manifest::default()));
         let (snapshot, task_began) = (self.snapshot.take(), self.task_began.take());
         Some(TakenAway { workspace, began, snapshot, task_began })
+    }
+
+    /// Returns the workspace to be looked at, with how it was at the start, while its guest goes on.
+    pub(crate) fn look_at_all(&self) -> Result<Option<TakenAway>, Ended> {
+        let Some(workspace) = &self.workspace else { return Ok(None) };
+        let workspace = workspace.to_look_at().map_err(failed)?;
+        let (began, snapshot) = (self.began.clone(), self.snapshot.clone());
+        Ok(Some(TakenAway { workspace, began, snapshot, task_began: self.task_began.clone() }))
     }
 
     /// Takes note that a directory may have been renamed or removed.
@@ -233,7 +286,7 @@ impl Files {
 }
 
 /// What the host can't do ends the run, and says where that is for want of room.
-fn failed(error: WorkspaceError) -> Ended {
+pub(super) fn failed(error: WorkspaceError) -> Ended {
     Ended::of_the_host(error.io()).unwrap_or_else(|| Ended::Host(error.to_string()))
 }
 
@@ -467,11 +520,18 @@ impl preopens::Host for View<'_> {
             self.files.roots.insert(fd.rep());
             preopened.push((fd, name.to_owned()));
         }
-        for at in 0..self.files.mounts.len() {
+        let host = |error: &dyn std::fmt::Display| Ended::Host(error.to_string());
+        let mut read_only = Vec::with_capacity(self.files.mounts.len() + 1);
+        for Mounted { path, directory, .. } in &self.files.mounts {
+            let handle = directory.try_clone().map_err(|error| host(&error))?;
+            read_only.push((path.clone(), handle));
+        }
+        if let Some(children) = self.files.children()? {
+            let handle = children.directory.handle().map_err(|error| host(&error))?;
+            read_only.push((CHILDREN.to_owned(), handle));
+        }
+        for (path, handle) in read_only {
             let held = self.files.handles.take()?;
-            let Mounted { path, directory, .. } = &self.files.mounts[at];
-            let path = path.clone();
-            let handle = directory.try_clone().map_err(|error| Ended::Host(error.to_string()))?;
             // Refused before it comes that far; this is the second fence.
             let dir = Dir::new(handle, FsPerms::ReadOnly, OpenMode::READ, true);
             let fd = self.table.push(Descriptor::Dir(dir))?;

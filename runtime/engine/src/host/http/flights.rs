@@ -208,9 +208,9 @@ async fn send(
         if repeatable {
             // Sent again is sent once: what came before must be durable, this need not be.
             state.host.durable().await?;
-            state.host.record(Vec::new(), Some(entry.clone())).await?;
+            state.host.record(entry.clone().into()).await?;
         } else {
-            state.host.record(Vec::new(), Some(entry.clone())).await?;
+            state.host.record(entry.clone().into()).await?;
             state.host.durable().await?;
         }
     }

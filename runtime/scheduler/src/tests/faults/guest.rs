@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use errand_core::{
     Answer, AttemptStart, Checkpoint, ErrorCode, EventBody, Failure, InterruptReason, Job,
-    JournalEntry, Level, LogOffsets, Outcome, RunHost, Saved, Seed, Stopped, Stream, Wait,
+    JournalEntry, Level, LogOffsets, Outcome, Record, RunHost, Saved, Seed, Stopped, Stream, Wait,
     WaitingFor,
 };
 use serde_json::{Value, json};
@@ -156,7 +156,9 @@ impl Guest {
         if self.next().is_none() {
             let body = EventBody::Emitted { kind: "number".into(), data: json!(number) };
             let entry = self.entry(Answer::Given(Value::Null));
-            self.host.record(vec![body], Some(entry)).await?;
+            self.host
+                .record(Record { events: vec![body], call: Some(entry), ..Record::default() })
+                .await?;
         }
         Ok(())
     }
@@ -171,7 +173,7 @@ impl Guest {
         let answer = match self.next() {
             Some(recorded) => recorded,
             None => {
-                self.host.record(Vec::new(), Some(self.entry(live.clone()))).await?;
+                self.host.record((self.entry(live.clone())).into()).await?;
                 live
             }
         };
@@ -190,9 +192,9 @@ impl Guest {
         };
         let entry = self.entry(Answer::Awaited { until });
         let waiting_for = WaitingFor::Timer;
-        self.host.wait(Wait { entry, waiting_for, until, memory_bytes: 1 }).await?;
+        self.host.wait(Wait { entry, waiting_for, until, awaits: None, memory_bytes: 1 }).await?;
         let slept = self.entry(Answer::Given(Value::Null));
-        self.host.record(Vec::new(), Some(slept)).await
+        self.host.record((slept).into()).await
     }
 
     /// Begins the next call, and returns what the journal has of it.

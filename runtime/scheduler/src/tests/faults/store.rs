@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use errand_core::{
-    Append, Artifact, BoxFuture, Checkpoint, Claim, Claims, CollectedBlobs, Digest, Doc, DocKind,
-    Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease, JournalEntry, ListFilter, ListQuery,
-    Namespace, NewTask, Page, QueueDepth, Status, Store, StoreError, Submitted, Task, TaskId,
-    UnixMillis, WorkerId,
+    Append, Artifact, BoxFuture, Checkpoint, Claim, Claims, CollectedBlobs, ContextEntry,
+    ContextId, Digest, Doc, DocKind, Due, Epoch, Event, ExpiredPage, ExpiredQuery, HeldLease,
+    JournalEntry, ListFilter, ListQuery, Namespace, NewTask, Page, QueueDepth, Status, Store,
+    StoreError, Submitted, Task, TaskId, UnixMillis, WorkerId,
 };
 use errand_store::MemoryStore;
 use serde_json::Value;
@@ -266,6 +266,35 @@ impl Store for FaultyStore {
         prefix: String,
     ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>> {
         self.read(self.inner.docs(kind, prefix))
+    }
+
+    fn context_log(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<ContextEntry>, StoreError>> {
+        self.read(self.inner.context_log(namespace, context, after, limit))
+    }
+
+    fn context_changed(
+        &self,
+        namespace: Namespace,
+        context: ContextId,
+        after: u64,
+    ) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.read(self.inner.context_changed(namespace, context, after))
+    }
+
+    fn docs_page(
+        &self,
+        kind: DocKind,
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(String, Doc)>, StoreError>> {
+        self.read(self.inner.docs_page(kind, prefix, after, limit))
     }
 
     fn check_room(&self) -> BoxFuture<'_, Result<(), StoreError>> {

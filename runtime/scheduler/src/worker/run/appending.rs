@@ -3,8 +3,8 @@
 use std::sync::{Arc, MutexGuard};
 
 use errand_core::{
-    Append, AttemptStart, Checkpoint, Draft, ErrorCode, EventBody, Guard, Kept, Status, StoreError,
-    Task,
+    Append, AttemptStart, Checkpoint, DocChange, Draft, ErrorCode, EventBody, Guard, JournalEntry,
+    Kept, NewTask, Status, StoreError, Task,
 };
 
 use super::{Pending, Run, Stop};
@@ -46,15 +46,17 @@ impl Run {
                 }
                 let drafts = pending.take_drafts();
                 // The events of calls are never durable after the calls.
-                let entries = match pending.drafts.is_empty() {
-                    true => std::mem::take(&mut pending.entries),
-                    false => Vec::new(),
+                let (entries, tasks, docs) = match pending.drafts.is_empty() {
+                    true => pending.take_beside(),
+                    false => Default::default(),
                 };
                 let (attempt_start, checkpoint) = pending.take_starts(&drafts);
                 let append = Append {
                     attempt_start,
                     checkpoint,
                     entries,
+                    tasks,
+                    docs,
                     kept: kept(&drafts, pending.kept),
                     ..Append::new(self.task, Guard::Lease(self.epoch), drafts)
                 };
@@ -89,18 +91,27 @@ impl Run {
             done
         };
         self.room.notify_waiters();
-        if done && task.cancel_requested && !task.status.is_terminal() {
-            self.cancel_after_end(task.clone()).await;
+        if !done {
+            return false;
         }
-        done
+        let cancelled = task.cancel_requested && !task.status.is_terminal();
+        let after = if cancelled { self.cancel_after_end(task.clone()).await } else { None };
+        let task = after.as_ref().unwrap_or(task);
+        if task.status.is_terminal()
+            && !task.around.is_alone()
+            && let Err(error) = self.worker.service.wind_up(task).await
+        {
+            tracing::error!(task = %task.id, %error, "what a task left behind was not seen to");
+        }
+        true
     }
 
     /// Ends a task whose cancel was recorded while its run ended otherwise.
-    async fn cancel_after_end(&self, mut task: Task) {
+    async fn cancel_after_end(&self, mut task: Task) -> Option<Task> {
         let store = self.worker.service.store();
         for _ in 0..MAX_CANCEL_TRIES {
             if !task.cancel_requested || !matches!(task.status, Status::Queued | Status::Waiting) {
-                return;
+                return None;
             }
             let by = self.worker.principal.clone();
             let draft = Draft {
@@ -114,11 +125,12 @@ impl Run {
             match store.append(append).await {
                 Err(StoreError::Conflict) => match store.task(self.task).await {
                     Ok(Some(again)) => task = again,
-                    _ => return,
+                    _ => return None,
                 },
-                _ => return,
+                appended => return appended.ok(),
             }
         }
+        None
     }
 
     /// Gives up: nothing of this run counts any more.
@@ -131,8 +143,7 @@ impl Run {
         }
         let mut pending = self.lock();
         pending.dead = true;
-        pending.drafts.clear();
-        pending.entries.clear();
+        pending.forget();
         pending.waiting.clear();
         drop(pending);
         self.stop(Stop::Lost);
@@ -163,8 +174,25 @@ fn kept(drafts: &[Draft], kept: Option<Kept>) -> Option<Kept> {
 
 impl Pending {
     /// Tells whether there is nothing to append.
-    fn is_empty(&self) -> bool {
-        self.drafts.is_empty() && self.entries.is_empty()
+    pub(super) fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+            && self.entries.is_empty()
+            && self.tasks.is_empty()
+            && self.docs.is_empty()
+    }
+
+    /// Drops what nobody writes any more.
+    pub(super) fn forget(&mut self) {
+        self.drafts.clear();
+        self.entries.clear();
+        self.tasks.clear();
+        self.docs.clear();
+    }
+
+    /// Takes what is written beside the last of the events.
+    fn take_beside(&mut self) -> (Vec<JournalEntry>, Vec<NewTask>, Vec<DocChange>) {
+        let (tasks, docs) = (std::mem::take(&mut self.tasks), std::mem::take(&mut self.docs));
+        (std::mem::take(&mut self.entries), tasks, docs)
     }
 
     /// Takes what the attempt starts from with these events: for the first time, or from a checkpoint on.

@@ -3,7 +3,8 @@
 use std::sync::MutexGuard;
 
 use errand_core::{
-    Answer, Draft, EventBody, JournalEntry, Kept, Level, LogLine, Stopped, Stream, UnixMillis,
+    Answer, Draft, EventBody, JournalEntry, Kept, Level, LogLine, Record, Stopped, Stream,
+    UnixMillis,
 };
 use tokio::sync::oneshot;
 
@@ -94,12 +95,8 @@ impl Run {
         Ok(())
     }
 
-    /// Takes events, and the call that they are of. Waits while too much is on its way.
-    pub(super) async fn take_record(
-        &self,
-        events: Vec<EventBody>,
-        call: Option<JournalEntry>,
-    ) -> Result<(), Stopped> {
+    /// Takes what is to be recorded. Waits while too much is on its way.
+    pub(super) async fn take_record(&self, record: Record) -> Result<(), Stopped> {
         loop {
             let room = self.room.notified();
             tokio::pin!(room);
@@ -112,7 +109,7 @@ impl Run {
                 if pending.waiting_bytes() < MAX_WAITING_BYTES {
                     let lines = pending.logs.take();
                     self.seal(&mut pending, lines);
-                    self.push(&mut pending, events, call);
+                    self.push(&mut pending, record);
                     self.append_if_idle(pending);
                     return Ok(());
                 }
@@ -121,7 +118,11 @@ impl Run {
         }
     }
 
-    fn push(&self, pending: &mut Pending, events: Vec<EventBody>, call: Option<JournalEntry>) {
+    fn push(&self, pending: &mut Pending, record: Record) {
+        let Record { events, call, tasks, docs } = record;
+        pending.sealed_bytes += (tasks.len() + docs.len()) * RECORD_BYTES;
+        pending.tasks.extend(tasks);
+        pending.docs.extend(docs);
         for body in events {
             pending.sealed_bytes += body_bytes(&body);
             pending.drafts.push(Draft {
@@ -152,7 +153,7 @@ impl Run {
             if self.is_over(&pending) {
                 return Err(Stopped);
             }
-            if pending.drafts.is_empty() && pending.entries.is_empty() && !pending.appending {
+            if pending.is_empty() && !pending.appending {
                 return Ok(());
             }
             let (written, wait) = oneshot::channel();

@@ -61,8 +61,8 @@ impl Run {
         let last = under_way.iter().map(|call| call.until()).max();
         let until = last.map(|last| last.plus_ms(OVERDUE_MS));
         self.set_waiting(true);
-        let waiting = EventBody::Waiting { waiting_for: WaitingFor::Http, until };
-        self.take_record(vec![waiting], None).await?;
+        let waiting = EventBody::Waiting { waiting_for: WaitingFor::Http, until, awaits: None };
+        self.take_record(vec![waiting].into()).await?;
         self.durable_so_far().await?;
         let (worker, task, attempt) = (Arc::clone(&self.worker), self.task, self.attempt);
         let said = self.lock().logs.written();
@@ -137,13 +137,17 @@ impl Worker {
 }
 
 impl Worker {
-    /// Queues the tasks whose calls were under way in a process that is gone.
+    /// Queues the tasks whose calls were under way in a process that is gone, and ends those whose parents
+    /// ended then.
     pub(in crate::worker) async fn resume_unanswered(&self) -> Result<(), ServiceError> {
         let filter = ListFilter { status: Some(Status::Waiting), ..ListFilter::default() };
         let mut query = ListQuery { namespace: None, filter, before: None, limit: PAGE };
         loop {
             let page = self.service.store().list(query.clone()).await?;
             for task in page.items {
+                if self.service.cancel_orphan(&task).await? {
+                    continue;
+                }
                 if waits(task.status, task.waiting_for) {
                     self.queue_answered(task.id, task.attempt, &[]).await?;
                 }
