@@ -188,3 +188,55 @@ const result = require('fs').readFileSync('pages', 'utf8');";
         .collect();
     assert_eq!(said, "page 0\npage 1\npage 2\n");
 }
+
+#[test]
+fn it_starts_tasks_asks_people_and_takes_signals() {
+    let client = shared::agent();
+    let code = "
+const child = {code: `require('fs').writeFileSync('made.txt', errand.input.word.toUpperCase());
+                      errand.publish('made.txt'); const result = errand.input.word.length`};
+const ids = ['ab', 'cde'].map((word) => errand.spawn('javascript', {...child, word}, {name: word}));
+const lengths = errand.gather(ids).map((output) => output.result);
+const made = require('fs').readFileSync('/children/cde/artifacts/made.txt', 'utf8');
+const failed = errand.spawn('javascript', {code: 'throw new Error(\"no\")'}, {maxAttempts: 1});
+let caught;
+try { errand.gather([failed]) } catch (error) { caught = [error.name, error.code, error.id === failed] }
+const slow = errand.spawn('javascript', {code: 'errand.waitSignal(\"never\")'});
+errand.cancel(slow);
+const [cancelled] = errand.gather([slow], {onFailure: 'collect'});
+
+require('fs').writeFileSync('plan.txt', 'one\\n');
+const id = errand.requestApproval('Go?', {schema: {type: 'object', required: ['n']}, showDiff: true});
+const seen = [];
+while (seen.length < 2) {
+    const left = {signals: ['word'].filter((name) => !seen.includes(name)), approvals: [id].filter((id) => !seen.includes(id))};
+    const ready = errand.waitFirst({...left, timeoutS: 600});
+    seen.push(...ready.signals, ...ready.approvals);
+}
+const {approved, values, comment} = errand.decision(id);
+const word = errand.pollSignal('word');
+const none = errand.pollSignal('word', 'none');
+errand.context.update((state) => ({n: (state === null ? 0 : state.n) + values.n}));
+const state = errand.context.update((state) => ({n: state.n + 1})).value;
+const result = {lengths, made, caught, cancelled: cancelled.code, approved, comment, word, none, state};";
+    let request = json!({
+        "executor": shared::javascript(), "input": {"code": code},
+        "context_id": format!("js-{}", std::process::id()),
+    });
+    let task = client.submit(&request);
+    client.follow(&task, &[]).until_event("approval_requested");
+    let approval = format!("/v1/approvals/{task}.1");
+    let decide = |body: Value| shared::operator().post(&approval, &body);
+    decide(json!({"decision": "approve", "values": {}})).problem(422, "invalid");
+    client
+        .post(&format!("/v1/tasks/{task}/signals"), &json!({"name": "word", "payload": "w"}))
+        .expect(202);
+    decide(json!({"decision": "approve", "values": {"n": 4}, "comment": "go"})).expect(200);
+    let ended = client.finish(&task);
+    let expected = json!({
+        "lengths": [2, 3], "made": "CDE", "caught": ["errand.ChildFailed", "executor_failed", true],
+        "cancelled": "cancelled", "approved": true, "comment": "go", "word": "w", "none": "none",
+        "state": {"n": 5},
+    });
+    assert_eq!(ended["output"]["result"], expected, "{ended}");
+}

@@ -6,6 +6,7 @@ mod artifacts;
 mod blobs;
 mod checking;
 mod checkpoints;
+mod chromium;
 mod events;
 mod executors;
 mod javascript;

@@ -1,6 +1,7 @@
 //! Starts servers and commands, and speaks to them.
 
 pub(crate) mod archive;
+mod browser;
 mod client;
 mod messages;
 mod peer;
@@ -13,6 +14,7 @@ pub(crate) mod wasm;
 use std::path::PathBuf;
 use std::process::Command;
 
+pub(crate) use browser::Browser;
 pub(crate) use client::{Answer, Client};
 pub(crate) use messages::{Message, Messages};
 pub(crate) use peer::{Peer, Reply, Request};

@@ -1,80 +1,9 @@
 // The global `errand`: what a program can ask of the task that it runs in.
 const { types, refusal } = require("errors");
-const { ChildFailed } = types;
-
-// --- Arguments on their way to the host: checked here, so that a mistake names itself
-
-function typeOf(value) {
-    return value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
-}
-
-function text(call, name, value) {
-    if (typeof value !== "string") throw new TypeError(`errand.${call}: ${name} must be a string, not ${typeOf(value)}`);
-    return value.toWellFormed();
-}
-
-function optionalText(call, name, value) {
-    return value === undefined || value === null ? null : text(call, name, value);
-}
-
-function count(call, name, value) {
-    if (typeof value === "bigint") value = Number(value);
-    if (typeof value !== "number") throw new TypeError(`errand.${call}: ${name} must be a number, not ${typeOf(value)}`);
-    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER)) {
-        throw new RangeError(`errand.${call}: ${name} must be 0 or more and fit into 53 bits: ${value}`);
-    }
-    return Math.trunc(value);
-}
-
-function optionalCount(call, name, value) {
-    return value === undefined || value === null ? null : count(call, name, value);
-}
-
-function milliseconds(call, name, value) {
-    if (typeof value !== "number") throw new TypeError(`errand.${call}: ${name} must be seconds, not ${typeOf(value)}`);
-    if (!(value >= 0 && value * 1000 <= Number.MAX_SAFE_INTEGER)) {
-        throw new RangeError(`errand.${call}: ${name} must be 0 or more: ${value}`);
-    }
-    return Math.ceil(value * 1000);
-}
-
-function optionalMilliseconds(call, name, value) {
-    return value === undefined || value === null ? null : milliseconds(call, name, value);
-}
-
-function encode(call, name, value) {
-    let encoded;
-    try {
-        encoded = JSON.stringify(value);
-    } catch (error) {
-        throw new TypeError(`errand.${call}: ${name} is not a JSON value: ${error.message}`);
-    }
-    if (encoded === undefined) throw new TypeError(`errand.${call}: ${name} is not a JSON value: ${typeOf(value)}`);
-    if (native.hasHalves(encoded)) throw new TypeError(`errand.${call}: ${name} is not a JSON value: half a surrogate pair`);
-    return encoded;
-}
-
-function names(call, name, value) {
-    if (typeof value === "string" || value === null || value === undefined || typeof value[Symbol.iterator] !== "function") {
-        throw new TypeError(`errand.${call}: ${name} must be an array of strings, not ${typeOf(value)}`);
-    }
-    return Array.from(value, (item) => text(call, name, item));
-}
-
-function options(call, given, known) {
-    if (given === undefined || given === null) return {};
-    if (typeof given !== "object") throw new TypeError(`errand.${call}: options must be an object, not ${typeOf(given)}`);
-    for (const key of Object.keys(given)) {
-        if (!known.includes(key)) throw new TypeError(`errand.${call}: there is no option ${key}; there are ${known.join(", ")}`);
-    }
-    return given;
-}
-
-function bytes(call, name, value) {
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-    throw new TypeError(`errand.${call}: ${name} must be bytes (Uint8Array, Buffer, ArrayBuffer), not ${typeOf(value)}`);
-}
+const {
+    text, optionalText, count, optionalCount, milliseconds, optionalMilliseconds, encode, names, options, bytes,
+} = require("arguments");
+const { ChildFailed, Invalid } = types;
 
 const parse = (encoded) => (encoded === null || encoded === undefined ? null : JSON.parse(encoded));
 
@@ -115,21 +44,34 @@ function publish(path, given) {
 
 // --- Questions to a person
 
-function approve(title, given) {
-    const { detail = "", schema, timeoutS, showDiff = false, attachments = [] } =
-        options("approve", given, ["detail", "schema", "timeoutS", "showDiff", "attachments"]);
-    const decision = control.call("approve", {
-        title: text("approve", "title", title),
-        detail: text("approve", "detail", detail),
-        schema: schema === undefined || schema === null ? null : encode("approve", "schema", schema),
-        timeout_ms: optionalMilliseconds("approve", "timeoutS", timeoutS),
-        show_diff: Boolean(showDiff),
-        attachments: names("approve", "attachments", attachments),
-    });
+function question(call, title, given) {
+    const { detail = "", schema, timeoutS, showDiff = false, attachments = [], approvers = [] } =
+        options(call, given, ["detail", "schema", "timeoutS", "showDiff", "attachments", "approvers"]);
     return {
-        approved: decision.verdict === "approved",
-        by: decision.by, comment: decision.comment, values: parse(decision.values), verdict: decision.verdict,
+        title: text(call, "title", title),
+        detail: text(call, "detail", detail),
+        schema: schema === undefined || schema === null ? null : encode(call, "schema", schema),
+        timeout_ms: optionalMilliseconds(call, "timeoutS", timeoutS),
+        show_diff: Boolean(showDiff),
+        attachments: names(call, "attachments", attachments),
+        approvers: names(call, "approvers", approvers),
     };
+}
+
+function decided({ verdict, by, comment, values }) {
+    return { approved: verdict === "approved", by, comment, values: parse(values), verdict };
+}
+
+function approve(title, given) {
+    return decided(control.call("approve", question("approve", title, given)));
+}
+
+function requestApproval(title, given) {
+    return control.call("request_approval", question("requestApproval", title, given));
+}
+
+function decision(id) {
+    return decided(control.call("decision", { name: text("decision", "id", id) }));
 }
 
 // --- Tasks that this task starts
@@ -177,8 +119,9 @@ function gather(ids, given) {
         throw new RangeError(`errand.gather: onFailure must be raise, collect or ignore, not ${String(onFailure)}`);
     }
     const outputs = control.call("gather", { ids: names("gather", "ids", ids), on_failure: onFailure }).map(outputOf);
-    const failed = onFailure === "raise" ? outputs.find((output) => output instanceof ChildFailed) : undefined;
-    if (failed !== undefined) throw failed;
+    const failures = outputs.filter((output) => output instanceof ChildFailed);
+    // Those that were cancelled for it are not why.
+    if (onFailure === "raise" && failures.length > 0) throw failures.find(({ code }) => code !== "cancelled") || failures[0];
     return outputs;
 }
 
@@ -187,6 +130,16 @@ function waitAny(ids) {
     const output = outputOf(outcome);
     if (output instanceof ChildFailed) throw output;
     return [outcome.id, output];
+}
+
+// A child's output, a `ChildFailed` that is not thrown, or null while it is at work.
+function outcome(id) {
+    const ended = control.call("outcome", { name: text("outcome", "id", id) });
+    return ended === null ? null : outputOf(ended);
+}
+
+function cancel(id) {
+    control.call("cancel", { name: text("cancel", "id", id) });
 }
 
 // --- Durable waits, and state for the task's own next run
@@ -204,6 +157,34 @@ function waitSignal(name, given) {
     }));
 }
 
+// The payload of a signal that is there already, or what else is given.
+function pollSignal(name, otherwise = null) {
+    const payload = control.call("poll_signal", { name: text("pollSignal", "name", name) });
+    return payload === null ? otherwise : parse(payload);
+}
+
+// One wait for several things: which of them are there.
+function waitFirst(given) {
+    const { children = [], signals = [], approvals = [], timeoutS } =
+        options("waitFirst", given, ["children", "signals", "approvals", "timeoutS"]);
+    const wanted = {
+        children: names("waitFirst", "children", children),
+        signals: names("waitFirst", "signals", signals),
+        approvals: names("waitFirst", "approvals", approvals),
+    };
+    const items = Object.entries(wanted).flatMap(([kind, values]) => values.map((name) => ({ kind, name })));
+    if (timeoutS !== undefined && timeoutS !== null) {
+        items.push({ kind: "timer", ms: milliseconds("waitFirst", "timeoutS", timeoutS) });
+    }
+    const ready = { children: [], signals: [], approvals: [], timedOut: false };
+    for (const index of control.call("wait_first", { items })) {
+        const { kind, name } = items[index];
+        if (kind === "timer") ready.timedOut = true;
+        else ready[kind].push(name);
+    }
+    return ready;
+}
+
 function checkpoint(data) {
     native.flush();
     throw refusal("checkpoint", JSON.parse(native.save(bytes("checkpoint", "data", data))));
@@ -218,6 +199,7 @@ function restored() {
 
 const context = {
     get id() { return control.call("this_task", {}).context_id; },
+    get taskId() { return control.call("this_task", {}).task_id; },
     get() {
         const state = control.call("context_get", {});
         return { value: parse(state.value), version: state.version };
@@ -227,6 +209,19 @@ const context = {
             value: encode("context.set", "value", value), version: text("context.set", "version", version),
         });
         return { value: parse(state.value), version: state.version };
+    },
+    // Replaces the state by what `change` makes of it, again and again until nobody writes in between.
+    update(change) {
+        for (;;) {
+            const { value, version } = this.get();
+            const changed = change(value);
+            try {
+                return this.set(changed, version);
+            } catch (error) {
+                // It may be refused for another reason than somebody else's write.
+                if (!(error instanceof Invalid) || this.get().version === version) throw error;
+            }
+        }
     },
 };
 
@@ -276,7 +271,7 @@ let input;
 module.exports = {
     get input() { return input === undefined ? (input = JSON.parse(control.input)) : input; },
     set input(value) { input = value; },
-    progress, log, emit, publish, approve, spawn, gather, waitAny, sleep, waitSignal, checkpoint, restored, http,
-    context,
+    progress, log, emit, publish, approve, requestApproval, decision, spawn, gather, waitAny, outcome, cancel,
+    sleep, waitSignal, pollSignal, waitFirst, checkpoint, restored, http, context,
     ...types,
 };

@@ -48,7 +48,10 @@ const KINDS = {
 };
 
 // Names of host functions as programs spell them.
-const SPELLED = { wait_any: "waitAny", wait_signal: "waitSignal", context_get: "context.get", context_set: "context.set" };
+const SPELLED = {
+    wait_any: "waitAny", wait_signal: "waitSignal", poll_signal: "pollSignal", wait_first: "waitFirst",
+    request_approval: "requestApproval", context_get: "context.get", context_set: "context.set",
+};
 
 module.exports = {
     types: { Error: ErrandError, Unsupported, Denied, Invalid, Limit, NotFound, TimedOut, UnknownOutcome, Retry, ChildFailed },

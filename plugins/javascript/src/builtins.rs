@@ -6,7 +6,8 @@ use rquickjs::{Ctx, Exception, Function, Result};
 /// The names of our sources in stack traces, which leave them out.
 const PREFIX: &str = "errand:";
 
-const FILES: [(&str, &str); 20] = [
+const FILES: [(&str, &str); 21] = [
+    ("arguments", include_str!("../js/arguments.js")),
     ("assert", include_str!("../js/assert.js")),
     ("buffer", include_str!("../js/buffer.js")),
     ("console", include_str!("../js/console.js")),

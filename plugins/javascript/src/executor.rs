@@ -9,7 +9,7 @@ use std::time::Duration;
 use requests::bindings::errand::task::execution::{Descriptor, Failure as Told, Persistence};
 use requests::bindings::errand::task::types::{Error, Level};
 use requests::bindings::errand::task::{
-    approval, artifacts, checkpoint, children, context, progress, signals, timers,
+    approval, artifacts, checkpoint, children, context, progress, signals, timers, waiting,
 };
 use requests::bindings::wasi::random::random::get_random_bytes;
 use requests::bindings::{Guest, export};
@@ -179,6 +179,7 @@ struct Arguments {
     timeout_ms: Option<u64>,
     show_diff: bool,
     attachments: Vec<String>,
+    approvers: Vec<String>,
     executor: String,
     function: Option<String>,
     input: String,
@@ -187,10 +188,21 @@ struct Arguments {
     name: Option<String>,
     max_attempts: Option<u32>,
     ids: Vec<String>,
+    items: Vec<Item>,
     on_failure: String,
     ms: u64,
     value: String,
     version: String,
+}
+
+/// One of several things to wait for.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Item {
+    Children { name: String },
+    Signals { name: String },
+    Approvals { name: String },
+    Timer { ms: u64 },
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -202,6 +214,12 @@ struct Limits {
     workspace_bytes: Option<u64>,
     output_bytes: Option<u64>,
     fuel_from_parent: bool,
+}
+
+impl Arguments {
+    fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
 }
 
 /// Calls the function of the host that has this name.
@@ -225,13 +243,22 @@ fn call(name: &str, arguments: Value) -> Result<Value, Refusal> {
             artifacts::publish(&given.path, &description).map(nothing)
         }
         "approve" => approve(given),
+        "request_approval" => request(given).map(Value::String),
+        "decision" => approval::decision_of(given.name()).map(decision),
         "spawn" => children::spawn(&child(given)).map(Value::String),
         "gather" => children::wait_all(&given.ids, on_failure(&given.on_failure))
             .map(|outcomes| outcomes.into_iter().map(outcome).collect()),
         "wait_any" => children::wait_any(&given.ids).map(outcome),
+        "outcome" => children::outcome_of(given.name())
+            .map(|ended| ended.map_or(Value::Null, outcome)),
+        "cancel" => children::cancel(given.name()).map(nothing),
         "sleep" => timers::sleep(given.ms).map(nothing),
-        "wait_signal" => signals::wait(given.name.as_deref().unwrap_or_default(), given.timeout_ms)
-            .map(|payload| json!(payload)),
+        "wait_signal" => signals::wait(given.name(), given.timeout_ms).map(|payload| json!(payload)),
+        "poll_signal" => signals::poll(given.name()).map(|payload| json!(payload)),
+        "wait_first" => {
+            let items: Vec<_> = given.items.into_iter().map(awaitable).collect();
+            waiting::wait_any(&items).map(|ready| json!(ready))
+        }
         "this_task" => {
             let task = context::this_task();
             Ok(json!({
@@ -255,24 +282,53 @@ fn level(name: &str) -> Level {
     }
 }
 
-fn approve(given: Arguments) -> Result<Value, Error> {
-    let decision = approval::ask(&approval::Question {
-        title: given.title,
-        detail: given.detail,
-        schema: given.schema,
+fn approve(mut given: Arguments) -> Result<Value, Error> {
+    if given.approvers.is_empty() {
+        return approval::ask(&question(&mut given)).map(decision);
+    }
+    let id = request(given)?;
+    waiting::wait_any(&[waiting::Awaitable::Approval(id.clone())])?;
+    approval::decision_of(&id).map(decision)
+}
+
+fn request(mut given: Arguments) -> Result<String, Error> {
+    let question = question(&mut given);
+    match given.approvers.is_empty() {
+        true => approval::request(&question),
+        false => approval::request_from(&question, &given.approvers),
+    }
+}
+
+fn question(given: &mut Arguments) -> approval::Question {
+    approval::Question {
+        title: std::mem::take(&mut given.title),
+        detail: std::mem::take(&mut given.detail),
+        schema: given.schema.take(),
         timeout_ms: given.timeout_ms,
         show_diff: given.show_diff,
-        attachments: given.attachments,
-    })?;
+        attachments: std::mem::take(&mut given.attachments),
+    }
+}
+
+fn decision(decision: approval::Decision) -> Value {
     let verdict = match decision.verdict {
         approval::Verdict::Approved => "approved",
         approval::Verdict::Denied => "denied",
         approval::Verdict::Expired => "expired",
         approval::Verdict::Cancelled => "cancelled",
     };
-    Ok(json!({
+    json!({
         "verdict": verdict, "by": decision.by, "comment": decision.comment, "values": decision.values,
-    }))
+    })
+}
+
+fn awaitable(item: Item) -> waiting::Awaitable {
+    match item {
+        Item::Children { name } => waiting::Awaitable::Child(name),
+        Item::Signals { name } => waiting::Awaitable::Signal(name),
+        Item::Approvals { name } => waiting::Awaitable::Approval(name),
+        Item::Timer { ms } => waiting::Awaitable::Timer(ms),
+    }
 }
 
 fn child(given: Arguments) -> children::Child {

@@ -34,9 +34,49 @@ fn a_question_is_answered_in_the_programs_spelling() {
     assert_eq!(result, expected);
     let asked = json!({
         "title": "Go?", "detail": "*d*", "schema": "{\"type\":\"object\"}", "timeout_ms": 1500,
-        "show_diff": true, "attachments": ["a"],
+        "show_diff": true, "attachments": ["a"], "approvers": [],
     });
     assert_eq!(world.call("approve"), asked);
+}
+
+#[test]
+fn a_question_can_wait_beside_other_things() {
+    let no = json!({"verdict": "denied", "by": "ada", "comment": "no", "values": null});
+    let world = World::new()
+        .answer("request_approval", Ok(json!("t.1")))
+        .answer("wait_first", Ok(json!([0, 2, 3])))
+        .answer("poll_signal", Ok(Value::Null))
+        .answer("decision", Ok(no));
+    let code = "
+const id = errand.requestApproval('Go?', {approvers: ['ada']});
+const ready = errand.waitFirst({children: ['c'], signals: new Set(['s']), approvals: [id], timeoutS: 1});
+const result = [ready, errand.pollSignal('s', 'none'), errand.decision(id).approved];";
+    let ready = json!({"children": ["c"], "signals": [], "approvals": ["t.1"], "timedOut": true});
+    assert_eq!(world.result(code), json!([ready, "none", false]));
+    assert_eq!(world.call("request_approval")["approvers"], json!(["ada"]));
+    let items = json!([
+        {"kind": "children", "name": "c"}, {"kind": "signals", "name": "s"},
+        {"kind": "approvals", "name": "t.1"}, {"kind": "timer", "ms": 1000},
+    ]);
+    assert_eq!(world.call("wait_first"), json!({"items": items}));
+}
+
+#[test]
+fn a_failure_outweighs_what_was_cancelled_for_it() {
+    let failed = |id: &str, code: &str| {
+        json!({"id": id, "output": null, "failure": {"code": code, "message": "m", "detail": null}})
+    };
+    let ended = json!([failed("a", "cancelled"), failed("b", "trap")]);
+    let world = World::new()
+        .answer("gather", Ok(ended))
+        .answer("outcome", Ok(failed("a", "cancelled")))
+        .answer("cancel", Ok(Value::Null));
+    let code = "
+errand.cancel('a');
+let result;
+try { errand.gather(['a', 'b']) } catch (error) { result = [error.id, errand.outcome('a').code] }";
+    assert_eq!(world.result(code), json!(["b", "cancelled"]));
+    assert_eq!(world.call("cancel"), json!({"name": "a"}));
 }
 
 #[test]
