@@ -18,29 +18,36 @@ result = [answer.verdict, answer.values]
 
 /// A server with a task that asks, and its address and that of the page.
 fn asks(server: &Server) -> (String, String) {
-    server.operator().upload("python", &plugin("python")).expect(201);
     let task = server.agent().submit(&json!({"executor": "python", "input": {"code": CODE}}));
     server.agent().follow(&task, &[]).until_event("approval_requested");
     let page = format!("{}/approvals/{task}.1", server.url());
     (task, page)
 }
 
-fn enter(browser: &Browser, server: &Server, page: &str) {
+/// Goes to a page, enters a code, and waits for something that the page has.
+fn enter(browser: &Browser, server: &Server, page: &str, has: &str) {
     browser.open(page);
     assert!(browser.url().contains("/enter?next="), "{}", browser.url());
     let code = server.operator().send("/v1/console/codes", "application/json", b"").expect(201);
     browser.fill_in("#code", code["code"].as_str().expect("a code"));
     browser.click("button.primary");
+    browser.text(has);
     assert_eq!(browser.url(), page, "it goes on to what was asked for");
+}
+
+fn start() -> Server {
+    let server = Server::start();
+    server.operator().upload("python", &plugin("python")).expect(201);
+    server
 }
 
 #[test]
 fn a_person_decides_whether_the_browser_runs_scripts_or_not() {
-    let server = Server::start();
+    let server = start();
     for runs_scripts in [false, true] {
         let (task, page) = asks(&server);
         let browser = Browser::start(runs_scripts);
-        enter(&browser, &server, &page);
+        enter(&browser, &server, &page, "button.approve");
         assert!(browser.title().contains("Scale <b>it</b>?"), "{}", browser.title());
         assert!(!browser.has_dialog(), "no script of the question runs");
         let shown = browser.text("main");
@@ -49,12 +56,12 @@ fn a_person_decides_whether_the_browser_runs_scripts_or_not() {
         }
         browser.fill_in("[name='v/nodes']", "9");
         browser.click("button.approve");
-        let again = browser.text("main");
-        assert!(again.contains("maximum of 4"), "{again}");
+        let fault = browser.text("[role='alert']");
+        assert!(fault.contains("maximum of 4"), "{fault}");
         browser.fill_in("[name='v/nodes']", "\u{8}3");
         browser.fill_in("#comment", "until Monday");
         browser.click("button.approve");
-        let decided = browser.text("main");
+        let decided = browser.text(".decided");
         assert!(decided.contains("until Monday"), "{decided}");
         assert!(!browser.has_dialog() && browser.title().contains("Scale"), "{}", browser.title());
         let ended = server.agent().finish(&task);
@@ -64,13 +71,16 @@ fn a_person_decides_whether_the_browser_runs_scripts_or_not() {
 
 #[test]
 fn a_denial_is_one_click_from_the_list() {
-    let server = Server::start();
+    let server = start();
     let (task, page) = asks(&server);
     let browser = Browser::start(false);
-    enter(&browser, &server, &format!("{}/approvals", server.url()));
-    browser.click(&format!("a[href$='/approvals/{task}.1']"));
+    let row = format!("a[href$='/approvals/{task}.1']");
+    enter(&browser, &server, &format!("{}/approvals", server.url()), &row);
+    browser.click(&row);
+    browser.text("button.deny");
     assert_eq!(browser.url(), page);
     browser.click("button.deny");
+    browser.text(".decided");
     let ended = server.agent().finish(&task);
     assert_eq!(ended["output"]["result"], json!(["denied", Value::Null]), "{ended}");
 }

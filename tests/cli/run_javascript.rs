@@ -109,10 +109,12 @@ fn an_exit_code_is_passed_through_in_silence() {
 
 #[test]
 fn an_exception_shows_its_stack_with_the_file_and_nothing_of_ours() {
-    let ran = Script::new("function inner() {\n  return null.x;\n}\ninner();").run().expect(1);
-    let head = "/workspace/program.js:2\n  return null.x;\n";
+    let ran = Script::new("function inner() {\n  throw new TypeError('no');\n}\ninner();")
+        .run()
+        .expect(1);
+    let head = "/workspace/program.js:2\n  throw new TypeError('no');\n";
     assert!(ran.stderr.starts_with(head), "{}", ran.stderr);
-    assert!(ran.stderr.contains("\nTypeError: "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nTypeError: no\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains("    at inner (/workspace/program.js:2:"), "{}", ran.stderr);
     assert!(!ran.stderr.contains("errand"), "{}", ran.stderr);
 }
@@ -131,11 +133,11 @@ fn a_program_sees_nothing_of_this_machine() {
     let out = Script::new(
         "
 const fs = require('fs');
-console.log(process.cwd(), fs.readdirSync('.'), process.env);
+console.log(process.cwd(), fs.readdirSync('.'), fs.readdirSync('/'), process.env);
 for (const attempt of [
     () => fs.readFileSync('/etc/passwd'),
     () => fs.readFileSync('../../../../etc/passwd'),
-    () => fs.readdirSync('/'),
+    () => fs.readdirSync('/etc'),
     () => require('child_process'),
     () => require('net'),
     () => errand.http('GET', 'http://127.0.0.1:80/'),
@@ -145,7 +147,10 @@ for (const attempt of [
     )
     .run()
     .ok();
-    assert_eq!(out, format!("/workspace [ 'program.js' ] {{}}\n{}", "refused\n".repeat(6)));
+    assert_eq!(
+        out,
+        format!("/workspace [ 'program.js' ] [ 'program.js' ] {{}}\n{}", "refused\n".repeat(6))
+    );
 }
 
 #[test]

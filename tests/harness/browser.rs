@@ -11,6 +11,9 @@ use super::Client;
 /// The key under which the protocol names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Longer than any page takes: it ends a hang, it times nothing.
+const PATIENCE_MS: u64 = 60_000;
+
 /// A browser with a profile of its own, which goes when this is dropped.
 pub(crate) struct Browser {
     driver: Child,
@@ -63,6 +66,8 @@ impl Browser {
         let session = browser.ask("", &wanted);
         let id = session["sessionId"].as_str().expect("a session has an id");
         browser.session = format!("/session/{id}");
+        // A click may answer before the page that it leads to is there. So an element is waited for.
+        browser.ask("/timeouts", &json!({"implicit": PATIENCE_MS}));
         browser
     }
 
@@ -81,17 +86,17 @@ impl Browser {
         self.text_at("/title")
     }
 
-    /// Returns what a person reads in an element.
+    /// Waits for an element, and returns what a person reads in it.
     pub(crate) fn text(&self, selector: &str) -> String {
         self.text_at(&format!("{}/text", self.element(selector)))
     }
 
-    /// Types into a field.
+    /// Waits for a field, and types into it.
     pub(crate) fn fill_in(&self, selector: &str, text: &str) {
         self.ask(&format!("{}/value", self.element(selector)), &json!({ "text": text }));
     }
 
-    /// Clicks, and returns when the page that this leads to is there.
+    /// Waits for something to click on, and does.
     pub(crate) fn click(&self, selector: &str) {
         self.ask(&format!("{}/click", self.element(selector)), &json!({}));
     }
