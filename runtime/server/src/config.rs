@@ -35,6 +35,8 @@ pub struct ServerConfig {
     pub upload_timeout: Duration,
     /// The wait between two comments that keep a silent event stream open.
     pub sse_keep_alive: Duration,
+    /// The executors whose functions are tools of MCP; nothing: all.
+    pub exposed: Option<Vec<String>>,
     /// Cancelled when event streams and waits are to end, because the server stops.
     pub stopping: CancellationToken,
 }
@@ -56,6 +58,7 @@ impl Default for ServerConfig {
             json_body_timeout: Duration::from_secs(30),
             upload_timeout: Duration::from_secs(300),
             sse_keep_alive: Duration::from_secs(15),
+            exposed: None,
             stopping: CancellationToken::new(),
         }
     }

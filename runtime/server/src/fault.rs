@@ -49,7 +49,7 @@ fn faults_by_schema<T: ToSchema>(value: &Value) -> Result<Vec<WireFault>, Proble
 }
 
 /// Returns the schema of a type with all that it refers to.
-fn root_schema<T: ToSchema>() -> Result<Value, serde_json::Error> {
+pub(crate) fn root_schema<T: ToSchema>() -> Result<Value, serde_json::Error> {
     let mut named: Vec<(String, RefOr<Schema>)> = Vec::new();
     T::schemas(&mut named);
     let mut schema = serde_json::to_value(T::schema())?;

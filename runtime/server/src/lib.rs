@@ -34,6 +34,7 @@ mod front;
 mod grants;
 mod health;
 mod hosts;
+mod mcp;
 mod metrics;
 mod openapi;
 mod problem;

@@ -164,6 +164,14 @@ impl Problem {
         self
     }
 
+    /// Returns the same document as a value, for answers that are no HTTP responses.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
+        let document = ProblemDetails::from_status_code(self.0.status)
+            .with_detail(self.0.detail.clone())
+            .with_extensions(Extensions { code: Some(self.0.code), errors: self.0.errors.clone() });
+        serde_json::to_value(document).unwrap_or_default()
+    }
+
     /// Returns its HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         self.0.status

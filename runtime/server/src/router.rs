@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::routing::any;
 use errand_scheduler::Service;
 use http::Uri;
 use tokio::sync::Semaphore;
@@ -15,6 +17,7 @@ use crate::config::ServerConfig;
 use crate::console::{self, Console};
 use crate::front::FrontLayer;
 use crate::hosts::Hosts;
+use crate::mcp::{self, Mcp};
 use crate::metrics::HttpMetrics;
 use crate::problem::Problem;
 use crate::tasks::{artifacts, control, events, read, submit, workspace};
@@ -42,7 +45,7 @@ pub fn router_with_console(service: Service, config: ServerConfig, console: Cons
     let routes = unsupported::add(routes, &mut api, NOT_YET);
     // The pages are for people, and no part of the API that is described.
     let routes = routes.merge(console::routes());
-    let paths = api.paths.paths.keys().map(String::as_str).chain(console::PATHS);
+    let paths = api.paths.paths.keys().map(String::as_str).chain(console::PATHS).chain([mcp::PATH]);
     let metrics = HttpMetrics::new(paths);
     openapi::finish(&mut api);
     let openapi = api.to_json().expect("the description of the API can be written").into();
@@ -60,6 +63,8 @@ pub fn router_with_console(service: Service, config: ServerConfig, console: Cons
         stopping: config.stopping.clone(),
         config,
     });
+    let mcp = Mcp::new(&app);
+    let routes = routes.route(mcp::PATH, any(move |request: Request| mcp.clone().answer(request)));
     routes.fallback(unknown_path).layer(FrontLayer(app.clone())).with_state(app)
 }
 
@@ -120,9 +125,6 @@ const NOT_YET: &[NotYet] = &[
     not_yet(Get, "/v1/schedules/{id}", "get_schedule", "showing a schedule"),
     not_yet(Patch, "/v1/schedules/{id}", "change_schedule", "changing schedules"),
     not_yet(Delete, "/v1/schedules/{id}", "delete_schedule", "deleting schedules"),
-    not_yet(Get, "/mcp", "mcp_stream", "MCP"),
-    not_yet(Post, "/mcp", "mcp", "MCP"),
-    not_yet(Delete, "/mcp", "mcp_end", "MCP"),
     NotYet { open: true, ..not_yet(Get, "/.well-known/agent-card.json", "agent_card", "A2A") },
     not_yet(Get, "/", "console", "the console"),
 ];

@@ -8,7 +8,7 @@ use std::io::Write;
 
 use errand_core::{
     Append, Approval, ApprovalId, Closed, Digest, Doc, DocChange, DocKind, Draft, EventBody, Guard,
-    Left, Namespace, Principal, Status, StoreError, Task, Verdict,
+    Left, Namespace, Principal, Status, StoreError, Task, TaskId, Verdict,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,6 +24,8 @@ const MAX_COMMENT_CHARS: usize = 4_000;
 const MAX_VALUES_BYTES: usize = 256 << 10;
 /// Approvals in one page of a list.
 const MAX_PAGE: usize = 500;
+/// Tasks of a tree that are looked at for questions.
+const MAX_BELOW: usize = 256;
 /// Approvals that are looked at for one page: those of another status are passed over.
 const MAX_LOOKED_AT: usize = 5_000;
 
@@ -57,6 +59,15 @@ pub enum ApprovalStatus {
     Denied,
     Expired,
     Cancelled,
+}
+
+/// What waits for a decision in a tree of tasks.
+#[derive(Debug, Clone, Default)]
+pub struct OpenQuestions {
+    /// The questions.
+    pub questions: Vec<ApprovalState>,
+    /// Each task that was looked at and is at work, with its version then.
+    seen: Vec<(TaskId, u64)>,
 }
 
 /// A person's decision.
@@ -201,12 +212,44 @@ impl Service {
         via: &str,
     ) -> Result<ApprovalState, ServiceError> {
         caller.require(Right::Approve)?;
-        let (found, task) = self.seen_approval(caller, id).await?;
+        let (found, _) = self.seen_approval(caller, id).await?;
+        check_approver(caller, &found.approval)?;
+        self.decide_found(caller, found, request, via).await
+    }
+
+    /// Says no to a question on behalf of somebody who may cancel the task that asks, which is less than
+    /// that. Everything else is as with [`Service::decide`].
+    ///
+    /// # Errors
+    /// [`ServiceError::Forbidden`] without the right to cancel it, [`ServiceError::Conflict`] where it is
+    /// closed.
+    pub async fn decline(
+        &self,
+        caller: &Caller,
+        id: ApprovalId,
+        comment: Option<String>,
+        via: &str,
+    ) -> Result<ApprovalState, ServiceError> {
+        caller.require(Right::Submit)?;
+        let (found, _) = self.seen_approval(caller, id).await?;
+        let decision = Choice::Deny;
+        let request = DecisionRequest { decision, digest: None, comment, values: None };
+        self.decide_found(caller, found, request, via).await
+    }
+
+    async fn decide_found(
+        &self,
+        caller: &Caller,
+        found: Found,
+        request: DecisionRequest,
+        via: &str,
+    ) -> Result<ApprovalState, ServiceError> {
+        let id = found.approval.id;
+        let task = self.store().task(id.task).await?;
         let state = self.in_effect(found.approval.clone(), task.as_ref());
         if let Some(verdict) = state.verdict {
             return Err(closed(id, verdict));
         }
-        check_approver(caller, &found.approval)?;
         check_decision(&request, &found.approval)?;
         let verdict = match request.decision {
             Choice::Approve => Verdict::Approved,
@@ -229,6 +272,52 @@ impl Service {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Returns what waits for a decision in a task and below it, the oldest task's first, as far as the
+    /// first [`MAX_BELOW`] tasks of the tree ask it.
+    ///
+    /// # Errors
+    /// [`ServiceError::NotFound`].
+    pub async fn open_questions(
+        &self,
+        caller: &Caller,
+        id: TaskId,
+    ) -> Result<OpenQuestions, ServiceError> {
+        caller.require(Right::Read)?;
+        let root = self.visible(caller, id).await?;
+        let (tasks, _) = self.descend(root, MAX_BELOW).await?;
+        let mut questions = Vec::new();
+        for task in tasks.iter().filter(|task| task.status == Status::Waiting) {
+            let prefix = format!("{}/{}.", task.namespace, task.id);
+            let keys = self.store().docs_page(DocKind::OpenApproval, prefix, None, MAX_PAGE).await?;
+            for (key, _) in keys {
+                let Some(doc) = self.store().doc(DocKind::Approval, key.clone()).await? else {
+                    continue;
+                };
+                let state = self.in_effect(read(&key, doc)?.approval, Some(task));
+                if state.verdict.is_none() {
+                    questions.push(state);
+                }
+            }
+        }
+        let alive = tasks.iter().filter(|task| !task.status.is_terminal());
+        let seen = alive.map(|task| (task.id, task.version)).collect();
+        Ok(OpenQuestions { questions, seen })
+    }
+
+    /// Answers when one of the tasks has news that `known` was found in.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn questions_changed(&self, known: &OpenQuestions) -> Result<(), ServiceError> {
+        let waits = known.seen.iter().map(|(id, version)| self.store().changed(*id, *version));
+        let waits: Vec<_> = waits.collect();
+        if waits.is_empty() {
+            return std::future::pending().await;
+        }
+        futures_util::future::select_all(waits).await.0?;
+        Ok(())
     }
 
     /// Writes what was changed in the workspace by the time that an approval was asked for, as a patch.

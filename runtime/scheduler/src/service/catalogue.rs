@@ -10,6 +10,8 @@ use errand_core::{
     DocKind, ExecutorName, ExecutorRecord, ExecutorRef, Namespace, Store, UnixMillis,
 };
 
+use tokio::sync::watch;
+
 use super::ServiceError;
 use super::schema::Checked;
 
@@ -19,7 +21,11 @@ const MAX_AGE_MS: u64 = 1_000;
 const MAX_NAMES: usize = 1_024;
 
 #[derive(Default)]
-pub(crate) struct Catalogue(Mutex<Cached>);
+pub(crate) struct Catalogue {
+    cached: Mutex<Cached>,
+    /// Counts the writes of this process.
+    changed: watch::Sender<u64>,
+}
 
 #[derive(Default)]
 struct Cached {
@@ -82,10 +88,17 @@ impl Catalogue {
         let mut cached = self.lock();
         cached.names.remove(&(namespace.clone(), name.clone()));
         cached.writes += 1;
+        drop(cached);
+        self.changed.send_modify(|writes| *writes += 1);
+    }
+
+    /// Returns what tells of each write of this process.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Cached> {
-        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.cached.lock().unwrap_or_else(|poison| poison.into_inner())
     }
 }
 

@@ -6,6 +6,8 @@ use errand_core::{
     ListQuery, Namespace, StoreError, TaskId,
 };
 
+use tokio::sync::watch;
+
 use super::catalogue::doc_key;
 use super::schema;
 use super::{Caller, Fault, Right, Service, ServiceError};
@@ -90,6 +92,11 @@ impl Service {
         docs.into_iter()
             .map(|(_, doc)| serde_json::from_value(doc.value).map_err(ServiceError::internal))
             .collect()
+    }
+
+    /// Returns what tells that executors were uploaded or removed, by this process.
+    pub fn executor_changes(&self) -> watch::Receiver<u64> {
+        self.0.catalogue.changes()
     }
 
     /// Returns one executor with all its versions.

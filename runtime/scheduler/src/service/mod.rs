@@ -37,7 +37,9 @@ use std::sync::Arc;
 use errand_core::{Blobs, Clock, Limits, Runner, Store, UnixMillis};
 use tokio::sync::watch;
 
-pub use approvals::{ApprovalList, ApprovalState, ApprovalStatus, Choice, DecisionRequest};
+pub use approvals::{
+    ApprovalList, ApprovalState, ApprovalStatus, Choice, DecisionRequest, OpenQuestions,
+};
 pub use artifacts::ArtifactReader;
 pub use blobs::UploadedBlob;
 pub use caller::{Caller, Right, Rights};

@@ -6,7 +6,7 @@ pub(crate) mod control;
 pub(crate) mod event_view;
 pub(crate) mod events;
 pub(crate) mod read;
-mod request;
+pub(crate) mod request;
 pub(crate) mod submit;
 pub(crate) mod view;
 pub(crate) mod workspace;

@@ -1,0 +1,47 @@
+//! Reading the arguments of this server's own tools: what is wrong is named, all of it.
+
+use std::sync::Arc;
+
+use rmcp::model::JsonObject;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::functions::object;
+use crate::fault;
+use crate::problem::Problem;
+
+/// Where the description of the API keeps what it names.
+const NAMED: &str = "#/components/schemas/";
+
+/// Reads arguments.
+///
+/// # Errors
+/// 422 with every fault.
+pub(super) fn read<T: DeserializeOwned + ToSchema>(arguments: JsonObject) -> Result<T, Problem> {
+    fault::parse(Value::Object(arguments).to_string().as_bytes())
+}
+
+/// Returns the JSON Schema of arguments, in one piece: not every client follows references.
+pub(super) fn schema<T: ToSchema>() -> Arc<JsonObject> {
+    let mut schema = fault::root_schema::<T>().unwrap_or_default();
+    let named = schema.as_object_mut().and_then(|schema| schema.remove("components"));
+    let named = named.and_then(|mut components| components.get_mut("schemas").map(Value::take));
+    put_in(&mut schema, &named.unwrap_or_default());
+    object(&schema)
+}
+
+/// Puts what is referred to in place of the references. None of our types is part of itself.
+fn put_in(schema: &mut Value, named: &Value) {
+    if let Some(name) = schema.get("$ref").and_then(|it| it.as_str()?.strip_prefix(NAMED)) {
+        *schema = named.get(name).cloned().unwrap_or_default();
+    }
+    match schema {
+        Value::Object(members) => {
+            members.remove("example");
+            members.values_mut().for_each(|member| put_in(member, named));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| put_in(item, named)),
+        _ => {}
+    }
+}
