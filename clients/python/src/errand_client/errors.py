@@ -1,4 +1,4 @@
-"""What goes wrong, as exceptions: one base, and one class for each thing that a caller does about it."""
+"""What goes wrong: one base, and a class for each thing that a caller does about it."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ from .requests import Call, Reply, Request
 
 T = TypeVar("T")
 
+BRIEF_S = 10.0
+"""How long a call that waits for nothing is repeated."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _WATCH_S = 20.0
@@ -46,7 +48,7 @@ class Pause:
 class Watch:
     """Open a stream until it says something, ends or breaks; at most for a while.
 
-    Answered with nothing, whatever came of it: who watches looks again.
+    Answered with nothing when it said something or the time is up, and else with what is wrong.
     """
 
     request: Request
@@ -93,8 +95,14 @@ class Tries:
         """Notes that something came."""
         self.failures = 0
 
+    def step_s(self) -> float:
+        """Returns how long to wait before the next try: longer each time, with some chance."""
+        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self.failures, 10))
+        self.failures += 1
+        return longest_s * (0.5 + 0.5 * self.patience.chance())
+
     def pause(self, error: ErrandError, at_least_s: float = 0.0) -> Pause:
-        """Returns how long to wait before the next try: longer each time, with some chance.
+        """Returns the wait before the next try.
 
         Raises:
             ErrandError: The error that is given, when there is no time left.
@@ -102,9 +110,7 @@ class Tries:
         now = self.patience.clock()
         if self.failures == 0:
             self.until = now + self.patience.seconds
-        longest_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self.failures, 10))
-        self.failures += 1
-        seconds = max(longest_s * (0.5 + 0.5 * self.patience.chance()), at_least_s)
+        seconds = max(self.step_s(), at_least_s)
         until = self.until if self.deadline is None else min(self.until, self.deadline)
         if now + seconds > until:
             raise error
@@ -124,6 +130,13 @@ def exchange(
         if not may_pass:
             raise error
         yield tries.pause(error, getattr(error, "retry_after", None) or 0.0)
+
+
+def understand(call: Call[T], outcome: Outcome) -> T:
+    """Reads an answer to a request that is sent once."""
+    if isinstance(outcome, Reply) and outcome.is_success:
+        return call.read(outcome)
+    raise judge(outcome, call.request)[0]
 
 
 def judge(outcome: Outcome, request: Request) -> tuple[ErrandError, bool]:
@@ -154,26 +167,41 @@ def wait(
     """
     clock = patience.clock
     deadline = None if timeout_s is None else clock() + timeout_s
-    # The last event that is known to lie before the state that was just looked at.
+
+    def left_s() -> float:
+        return math.inf if deadline is None else max(0.0, deadline - clock())
+
+    # The last event that is known to lie before the state that is looked at next.
     seen, is_known = 0, False
+    early, watching = patience.begin(), patience.begin(deadline)
     while True:
-        left_s = math.inf if deadline is None else max(0.0, deadline - clock())
-        wait_ms = requests.MAX_WAIT_MS if left_s > 60 else math.ceil(left_s * 1000)
-        wait_ms = min(wait_ms, requests.MAX_WAIT_MS)
+        asked_at = clock()
+        wait_ms = math.ceil(min(left_s() * 1000, requests.MAX_WAIT_MS))
         task = yield from exchange(requests.get(task_id, wait_ms), patience, deadline)
         if task.is_terminal or wait_ms == 0 or task.waiting_for in stop_at:
             return task
         if task.status != "waiting":
             is_known = False
-        elif is_known:
-            left_s = math.inf if deadline is None else max(0.0, deadline - clock())
-            stream = requests.event_stream(task_id, seen)
-            yield Watch(stream, min(left_s, _WATCH_S))
-            is_known = False
-        else:
-            last = requests.last_seq(task_id, seen)
-            seen = yield from exchange(last, patience, deadline)
+            if (clock() - asked_at) * 2000 >= wait_ms:
+                early.succeeded()
+            else:
+                # A server that is stopping answers at once: asking it in a circle would not help.
+                yield Pause(min(early.step_s(), left_s()))
+        elif not is_known:
+            seen = yield from exchange(requests.last_seq(task_id, seen), patience, deadline)
             is_known = True
+        else:
+            watch = requests.event_stream(task_id, seen)
+            outcome = yield Watch(watch, min(left_s(), _WATCH_S))
+            is_known = False
+            if outcome is None:
+                watching.succeeded()
+                continue
+            error, may_pass = judge(outcome, watch)
+            if not may_pass:
+                raise error
+            if left_s() > 0:
+                yield watching.pause(error)
 
 
 def result(task_id: str, timeout_s: Optional[float], patience: Patience) -> Flow[Json]:
@@ -216,7 +244,10 @@ class Follower(Generic[T]):
                 raise error
             yield self._tries.pause(error, getattr(error, "retry_after", None) or 0.0)
             return True
-        if (yield from self._is_done(came > 0)):
+        is_done = self._is_done(came > 0)
+        if isinstance(is_done, Call):
+            is_done = yield from exchange(is_done, self._patience)
+        if is_done:
             return False
         yield self._tries.pause(Unreachable("the server ends the stream again and again"))
         return True
@@ -224,7 +255,7 @@ class Follower(Generic[T]):
     def _take(self, kind: str, message_id: str, data: str) -> Optional[T]:
         raise NotImplementedError
 
-    def _is_done(self, has_come: bool) -> Flow[bool]:
+    def _is_done(self, has_come: bool) -> Union[bool, Call[bool]]:
         raise NotImplementedError
 
 
@@ -257,14 +288,12 @@ class TaskFollower(Follower[Union[Event, Progress]]):
         self._seq, self._has_ended = event.seq, event.is_terminal
         return event
 
-    def _is_done(self, has_come: bool) -> Flow[bool]:
-        if self._has_ended:
-            return True
-        if has_come:
-            return False
+    def _is_done(self, has_come: bool) -> Union[bool, Call[bool]]:
+        if self._has_ended or has_come:
+            return self._has_ended
         # There was nothing after the event that the caller named, or the server is stopping.
-        task = yield from exchange(requests.get(self._task_id), self._patience)
-        return task.is_terminal
+        get = requests.get(self._task_id)
+        return Call(get.request, lambda reply: get.read(reply).is_terminal)
 
 
 class ContextFollower(Follower[ContextEvent]):
@@ -293,6 +322,5 @@ class ContextFollower(Follower[ContextEvent]):
         self._seqs[said.task_id] = said.event.seq
         return ContextEvent(said.task_id, said.event, message_id if is_new_cursor else None)
 
-    def _is_done(self, has_come: bool) -> Flow[bool]:
+    def _is_done(self, has_come: bool) -> bool:
         return False
-        yield  # It is a flow without an effect.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Mapping, Optional
@@ -50,6 +51,8 @@ def locate(
     is_named = _said(environment, "ERRAND_DATA") is not None
     if token is None and data is not None and (is_found or is_named or _is_loopback(url)):
         token = _line(data / "agent.token")
+    if token is not None and not (token.isascii() and token.isprintable() and " " not in token):
+        raise ValueError("the token has a character that none has")
     return Location(url, token)
 
 
@@ -62,7 +65,10 @@ def data_directory(environment: Mapping[str, str]) -> Optional[Path]:
     if base is not None and Path(base).is_absolute():
         return Path(base) / "errand"
     home = _said(environment, "HOME")
-    return Path(home) / ".local" / "share" / "errand" if home is not None else None
+    if home is None:
+        return None
+    share = "Library/Application Support" if sys.platform == "darwin" else ".local/share"
+    return Path(home) / share / "errand"
 
 
 def _said(environment: Mapping[str, str], name: str) -> Optional[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import (
     Any,
     Callable,
@@ -22,6 +22,7 @@ from typing import (
     TypedDict,
     TypeVar,
     Union,
+    cast,
 )
 from urllib.parse import quote, urlencode
 
@@ -47,7 +48,7 @@ from .models import (
 T = TypeVar("T")
 
 MAX_WAIT_MS = 30_000
-"""How long one request waits for a task; half of what the server offers, as proxies cut off at 60 s."""
+"""How long one request waits: half of what the server offers, as proxies cut off at 60 s."""
 WAIT_GRACE_S = 15.0
 """How much later than the end of its wait an answer may come."""
 PAGE = 500
@@ -162,6 +163,12 @@ def submit_batch(wishes: Iterable[TaskRequest]) -> Call[List[Task]]:
     return Call(request, _reader(lambda raw: items(raw, Task.read)))
 
 
+def wish(*, executor: str, **said: Any) -> TaskRequest:
+    """Makes a request of what is said."""
+    is_said = {name: value for name, value in said.items() if value is not None}
+    return cast(TaskRequest, {"executor": executor, **is_said})
+
+
 def _keyed(wish: TaskRequest) -> Dict[str, Any]:
     said = {name: value for name, value in wish.items() if value is not None}
     said.setdefault("idempotency_key", new_idempotency_key())
@@ -273,14 +280,14 @@ def patch(task_id: str) -> Call[str]:
 
 def upload_blob(data: bytes, namespace: Optional[str]) -> Call[Blob]:
     """Uploads bytes. Safe to repeat: they are named by their content."""
-    target = blob_target(namespace)
+    return Call(replace(upload(namespace), body=data, is_repeatable=True), read_blob)
+
+
+def upload(namespace: Optional[str]) -> Request:
+    """Uploads what is sent as it is read, once."""
+    target = _target("/v1/blobs", {"namespace": namespace})
     headers = {"content-type": "application/octet-stream", "accept": "application/json"}
-    return Call(Request("POST", target, data, headers, is_repeatable=True), read_blob)
-
-
-def blob_target(namespace: Optional[str]) -> str:
-    """Returns where bytes are uploaded."""
-    return _target("/v1/blobs", {"namespace": namespace})
+    return Request("POST", target, None, headers, read_timeout_s=_UPLOAD_SILENCE_S)
 
 
 def read_blob(reply: Reply) -> Blob:
@@ -363,6 +370,8 @@ def read_context_event(raw: Raw) -> ContextEvent:
 # How requests are written and answers are read
 
 _JSON = {"content-type": "application/json", "accept": "application/json"}
+_UPLOAD_SILENCE_S = 300.0
+"""An upload may wait, unread, until others have ended."""
 _STREAM_SILENCE_S = 60.0
 """The server says something every 15 s; a connection that is silent for so long is dead."""
 
