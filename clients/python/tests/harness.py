@@ -37,7 +37,16 @@ class Server:
     def start(self) -> None:
         """Starts it, again at the same address."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ERRAND_")}
-        command = [BINARY, "serve", "--data", self.data, "--listen", self._listen, "--drain", "0"]
+        command = [
+            str(BINARY),
+            "serve",
+            "--data",
+            str(self.data),
+            "--listen",
+            self._listen,
+            "--drain",
+            "0",
+        ]
         with (self.data.parent / "server.log").open("a") as log:
             self._process = subprocess.Popen(
                 command,

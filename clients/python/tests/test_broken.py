@@ -57,7 +57,12 @@ def test_a_batch_is_repeated_with_the_same_keys(kind: str) -> None:
 
 @pytest.mark.parametrize("call", ["retry", "signal", "delete", "decide", "put_context"])
 def test_what_may_have_arrived_is_not_done_twice(kind: str, call: str) -> None:
-    more = {"signal": ["go"], "decide": ["approve"], "put_context": [{}]}.get(call, [])
+    arguments: Dict[str, List[Any]] = {
+        "signal": ["go"],
+        "decide": ["approve"],
+        "put_context": [{}],
+    }
+    more = arguments.get(call, [])
     accepted = answer("200 OK", TASK)
     with Socket(broken, lambda _: accepted) as socket, face(kind)(socket.url, "t") as errand:
         with pytest.raises(Unreachable):

@@ -188,6 +188,10 @@ class AsyncErrand:
         """Iterates over a task's events as they come, to the one with which it ends."""
         return self._follow(flows.TaskFollower(task_id, after, self._patience))
 
+    async def recorded_events(self, task_id: str, after: int = 0) -> List[Event]:
+        """Returns the events that are recorded by now."""
+        return await self._call(requests.recorded_events(task_id, after))
+
     async def cancel(self, task_id: str, reason: Optional[str] = None) -> Task:
         """Cancels a task and its descendants. One that has ended stays as it is."""
         return await self._call(requests.cancel(task_id, reason))

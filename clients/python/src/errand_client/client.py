@@ -216,6 +216,10 @@ class Errand:
         """
         return self._follow(flows.TaskFollower(task_id, after, self._patience))
 
+    def recorded_events(self, task_id: str, after: int = 0) -> List[Event]:
+        """Returns the events that are recorded by now."""
+        return self._call(requests.recorded_events(task_id, after))
+
     def cancel(self, task_id: str, reason: Optional[str] = None) -> Task:
         """Cancels a task and its descendants. One that has ended stays as it is."""
         return self._call(requests.cancel(task_id, reason))

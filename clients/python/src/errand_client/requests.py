@@ -241,6 +241,12 @@ def last_seq(task_id: str, after: int) -> Call[int]:
     return Call(_get(_task(task_id, "events"), {"after": after}), _reader(last))
 
 
+def recorded_events(task_id: str, after: int) -> Call[List[Event]]:
+    """Reads the events that are recorded by now."""
+    request = _get(_task(task_id, "events"), {"after": after})
+    return Call(request, _reader(lambda raw: items(raw, Event.read)))
+
+
 def event_stream(task_id: str, after: int) -> Request:
     """Follows a task's events."""
     return _stream(_task(task_id, "events"), str(after))
