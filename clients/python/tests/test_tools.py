@@ -16,9 +16,14 @@ from errand_client import Errand, tools
 
 
 @pytest.fixture
-def agent(server: Server) -> Iterator[tools.AgentTools]:
+def client(server: Server) -> Iterator[Errand]:
     with Errand(server.url, server.agent_token) as client:
-        yield tools.AgentTools(client)
+        yield client
+
+
+@pytest.fixture
+def agent(client: Errand) -> tools.AgentTools:
+    return tools.AgentTools(client)
 
 
 def submit(agent: tools.AgentTools, code: str, **said: Any) -> str:
@@ -36,7 +41,7 @@ def ended(agent: tools.AgentTools, task_id: str) -> Dict[str, Any]:
 
 @pytest.mark.parametrize("tool", tools.for_agents(), ids=lambda tool: tool.__name__)
 def test_a_tool_says_all_that_a_framework_reads(tool: Any) -> None:
-    assert tool == getattr(tools, tool.__name__)
+    assert tool.__func__ is getattr(tools, tool.__name__).__func__
     signature, hints = inspect.signature(tool), typing.get_type_hints(tool)
     for parameter in signature.parameters.values():
         assert parameter.annotation in (str, int, float)
@@ -104,9 +109,10 @@ def test_a_wait_tells_at_once_that_a_person_is_needed(agent: tools.AgentTools) -
     agent.cancel_task(task_id)
 
 
-def test_a_signal_and_a_retry_reach_a_task(agent: tools.AgentTools) -> None:
+def test_a_signal_and_a_retry_reach_a_task(agent: tools.AgentTools, client: Errand) -> None:
     task_id = submit(agent, 'import errand\nresult = errand.wait_signal("go")')
     agent.send_signal(task_id, "go", '{"n": 1}')
+    client.wait(task_id)
     assert ended(agent, task_id)["output"]["result"] == {"n": 1}
     assert agent.retry_task(task_id)["error"]["code"] == "conflict"
 
