@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import threading
 import uuid
@@ -91,7 +92,7 @@ def test_a_cancelled_task_has_failed(errand: Errand) -> None:
 
 def test_wait_gives_the_task_back_when_the_time_is_up(errand: Errand) -> None:
     task = python(errand, HOLD)
-    assert errand.wait(task.id, 60, stop_at={"signal"}).waiting_for == "signal"
+    assert errand.wait(task.id, 60, stop_at="signal").waiting_for == "signal"
     assert errand.wait(task.id, 0).status == "waiting"
     assert errand.wait(task.id, 0.3).status == "waiting"
     with pytest.raises(NotFinished) as late:
@@ -191,7 +192,11 @@ def test_lists_go_on_over_pages(errand: Errand, monkeypatch: pytest.MonkeyPatch)
     tasks = errand.submit_batch(
         {"executor": "python", "input": {"code": "1"}, "labels": {"page": label}} for _ in range(5)
     )
-    assert {task.id for task in errand.list(label=f"page:{label}")} == {task.id for task in tasks}
+    newest_first = [task.id for task in reversed(tasks)]
+    assert [task.id for task in errand.list(label=f"page:{label}")] == newest_first
+    for limit in (0, 1, 3, 9):
+        some = [task.id for task in errand.list(label=f"page:{label}", limit=limit)]
+        assert some == newest_first[:limit]
 
 
 def test_children_are_in_the_tree(errand: Errand) -> None:
@@ -241,6 +246,17 @@ def test_a_workspace_is_uploaded_and_its_changes_shown(errand: Errand, tmp_path:
     with archive.open("rb") as file:
         assert errand.upload_blob(file) == blob
     assert errand.upload_blob(io.BytesIO(archive.read_bytes())) == blob
+    source, sink = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(sink, "wb") as end:
+            end.write(archive.read_bytes())
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    with os.fdopen(source, "rb") as pipe:
+        assert errand.upload_blob(pipe) == blob
+    feeding.join()
     assert blob.size_bytes == archive.stat().st_size
     task = errand.submit(
         "python",

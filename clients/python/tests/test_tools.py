@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import re
@@ -39,9 +40,16 @@ def ended(agent: tools.AgentTools, task_id: str) -> Dict[str, Any]:
     return task
 
 
-@pytest.mark.parametrize("tool", tools.for_agents(), ids=lambda tool: tool.__name__)
+def test_the_tools_are_functions_of_the_module_too() -> None:
+    for tool in tools.for_agents():
+        ours: Any = tool
+        assert ours.__func__ is getattr(tools, ours.__name__).__func__
+
+
+@pytest.mark.parametrize(
+    "tool", [*tools.for_agents(), *tools.for_async_agents()], ids=lambda tool: tool.__name__
+)
 def test_a_tool_says_all_that_a_framework_reads(tool: Any) -> None:
-    assert tool.__func__ is getattr(tools, tool.__name__).__func__
     signature, hints = inspect.signature(tool), typing.get_type_hints(tool)
     for parameter in signature.parameters.values():
         assert parameter.annotation in (str, int, float)
@@ -127,6 +135,24 @@ def test_errors_are_answers(agent: tools.AgentTools, server: Server) -> None:
     with Errand(server.url, "wrong") as stranger:
         refused = tools.AgentTools(stranger).list_tasks()
     assert refused["error"]["code"] == "unauthenticated"
+
+
+def test_coroutine_tools_leave_the_loop_alone(client: Errand) -> None:
+    async def talk() -> Dict[str, Any]:
+        made = {tool.__name__: tool for tool in tools.for_async_agents(client)}
+        code = 'import errand\nresult = errand.wait_signal("go")'
+        held = await made["submit_task"]("python", json.dumps({"code": code}))
+        task_id = held["task_id"]
+        # The wait would last if it kept the loop from sending the signal.
+        output = asyncio.create_task(asyncio.to_thread(client.result, task_id))
+        waiting = asyncio.create_task(made["wait_for_task"](task_id, 60))
+        await made["send_signal"](task_id, "go", "7")
+        assert (await waiting)["task_id"] == task_id
+        said = await output
+        assert isinstance(said, dict)
+        return said
+
+    assert asyncio.run(talk())["result"] == 7
 
 
 def test_module_functions_use_the_environment(

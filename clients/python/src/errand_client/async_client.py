@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
+import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import (
     Collection,
     Iterable,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
@@ -60,6 +63,7 @@ class AsyncErrand:
         timeout_s: How long the server may be silent in an answer.
         patience_s: How long `wait`, `result` and streams of events go on trying to reach a server.
             Other calls are repeated for 10 s of it at most, where that is safe. 0 tries once.
+        verify: How the certificate of an `https` server is checked, where that is not as usual.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class AsyncErrand:
         *,
         timeout_s: float = 30.0,
         patience_s: float = 60.0,
+        verify: Union[bool, ssl.SSLContext] = True,
     ) -> None:
         location = locate(url, token)
         self.url = location.url
@@ -78,6 +83,7 @@ class AsyncErrand:
         self._http = httpx.AsyncClient(
             headers=transport.headers(location),
             timeout=transport.timeouts(timeout_s),
+            verify=verify,
             trust_env=not location.is_loopback,
         )
 
@@ -157,8 +163,12 @@ class AsyncErrand:
         parent_id: Optional[str] = None,
         context_id: Optional[str] = None,
         label: Optional[str] = None,
+        limit: Optional[int] = None,
     ) -> AsyncGenerator[Task, None]:
-        """Iterates over tasks, newest first; all conditions must hold. `label` is `key:value`."""
+        """Iterates over tasks, newest first; all conditions must hold.
+
+        `label` is `key:value`, `limit` how many there are at most.
+        """
         return self._pages(
             requests.list_tasks(
                 status=status,
@@ -167,7 +177,9 @@ class AsyncErrand:
                 parent_id=parent_id,
                 context_id=context_id,
                 label=label,
-            )
+                limit=limit,
+            ),
+            limit,
         )
 
     async def wait(
@@ -268,7 +280,7 @@ class AsyncErrand:
     async def decide(
         self,
         approval_id: str,
-        decision: str,
+        decision: Literal["approve", "deny"],
         *,
         digest: Optional[str] = None,
         comment: Optional[str] = None,
@@ -379,13 +391,16 @@ class AsyncErrand:
                 outcome = transport.broken(error)
             going_on = await self._run(follower.go_on(outcome))
 
-    async def _pages(self, first: Call[Page[T]]) -> AsyncGenerator[T, None]:
+    async def _pages(
+        self, first: Call[Page[T]], limit: Optional[int] = None
+    ) -> AsyncGenerator[T, None]:
         call: Optional[Call[Page[T]]] = first
-        while call is not None:
+        left = sys.maxsize if limit is None else limit
+        while call is not None and left > 0:
             page = await self._call(call)
-            for item in page.items:
+            for item in page.items[:left]:
                 yield item
-            call = page.next
+            call, left = page.next, left - len(page.items)
 
     @asynccontextmanager
     async def _stream(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import (
     Iterable,
     Iterator,
     List,
+    Literal,
     Mapping,
     Optional,
     Sequence,
@@ -59,6 +62,7 @@ class Errand:
         timeout_s: How long the server may be silent in an answer.
         patience_s: How long `wait`, `result` and streams of events go on trying to reach a server.
             Other calls are repeated for 10 s of it at most, where that is safe. 0 tries once.
+        verify: How the certificate of an `https` server is checked, where that is not as usual.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Errand:
         *,
         timeout_s: float = 30.0,
         patience_s: float = 60.0,
+        verify: Union[bool, ssl.SSLContext] = True,
     ) -> None:
         location = locate(url, token)
         self.url = location.url
@@ -77,6 +82,7 @@ class Errand:
         self._http = httpx.Client(
             headers=transport.headers(location),
             timeout=transport.timeouts(timeout_s),
+            verify=verify,
             trust_env=not location.is_loopback,
         )
 
@@ -165,8 +171,12 @@ class Errand:
         parent_id: Optional[str] = None,
         context_id: Optional[str] = None,
         label: Optional[str] = None,
+        limit: Optional[int] = None,
     ) -> Iterator[Task]:
-        """Iterates over tasks, newest first; all conditions must hold. `label` is `key:value`."""
+        """Iterates over tasks, newest first; all conditions must hold.
+
+        `label` is `key:value`, `limit` how many there are at most.
+        """
         return self._pages(
             requests.list_tasks(
                 status=status,
@@ -175,7 +185,9 @@ class Errand:
                 parent_id=parent_id,
                 context_id=context_id,
                 label=label,
-            )
+                limit=limit,
+            ),
+            limit,
         )
 
     def wait(
@@ -301,7 +313,7 @@ class Errand:
     def decide(
         self,
         approval_id: str,
-        decision: str,
+        decision: Literal["approve", "deny"],
         *,
         digest: Optional[str] = None,
         comment: Optional[str] = None,
@@ -440,12 +452,13 @@ class Errand:
                 outcome = transport.broken(error)
             going_on = self._run(follower.go_on(outcome))
 
-    def _pages(self, first: Call[Page[T]]) -> Iterator[T]:
+    def _pages(self, first: Call[Page[T]], limit: Optional[int] = None) -> Iterator[T]:
         call: Optional[Call[Page[T]]] = first
-        while call is not None:
+        left = sys.maxsize if limit is None else limit
+        while call is not None and left > 0:
             page = self._call(call)
-            yield from page.items
-            call = page.next
+            yield from page.items[:left]
+            call, left = page.next, left - len(page.items)
 
     @contextmanager
     def _stream(self, request: Request, read_s: Optional[float]) -> Iterator[httpx.Response]:

@@ -165,6 +165,7 @@ def wait(
     The server answers a long poll when a task has ended or waits. While it waits, its stream of
     events is watched from the last one on, so that nothing is asked in a circle.
     """
+    stop_at = {stop_at} if isinstance(stop_at, str) else stop_at
     clock = patience.clock
     deadline = None if timeout_s is None else clock() + timeout_s
 

@@ -192,8 +192,9 @@ def list_tasks(
     parent_id: Optional[str],
     context_id: Optional[str],
     label: Optional[str],
+    limit: Optional[int],
 ) -> Call[Page[Task]]:
-    """Lists tasks, newest first."""
+    """Lists tasks, newest first; `limit` at most in one page."""
     query = {
         "status": status,
         "executor": executor,
@@ -201,6 +202,7 @@ def list_tasks(
         "parent_id": parent_id,
         "context_id": context_id,
         "label": label,
+        "limit": PAGE if limit is None else max(1, min(limit, PAGE)),
     }
     return _page("/v1/tasks", query, Task.read)
 

@@ -5,15 +5,17 @@ Google ADK's `LongRunningFunctionTool`, LangChain's `tool` and the OpenAI Agents
 `{"error": {"code", "message"}}` instead of an exception. None of them approves anything.
 
 The functions of this module use a client that is made of the environment when the first of them is
-called; `for_agents` makes them for another client.
+called; `for_agents` makes them for another client, `for_async_agents` as coroutine functions.
 """
 
 # Hints stay as they are, for frameworks that read them without resolving text.
 
+import asyncio
 import base64
+import functools
 import json
 import threading
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Coroutine, Dict, List, Optional
 
 from .client import Errand
 from .errors import ErrandError, Invalid, TooBusy
@@ -168,10 +170,12 @@ class AgentTools:
         """
 
         def read(errand: Errand) -> Answer:
-            tasks = errand.list(status=status or None, context_id=context_id or None)
+            tasks = errand.list(
+                status=status or None, context_id=context_id or None, limit=LIST_ITEMS
+            )
             shown = [
                 {"task_id": task.id, "status": task.status, "executor": _name(task)}
-                for task, _ in zip(tasks, range(LIST_ITEMS))
+                for task in tasks
             ]
             return {"tasks": shown}
 
@@ -328,6 +332,27 @@ def for_agents(client: Optional[Errand] = None) -> List[Callable[..., Answer]]:
         client: Whose token and server they use; without one, a client of the environment.
     """
     return AgentTools(client).all()
+
+
+def for_async_agents(
+    client: Optional[Errand] = None,
+) -> List[Callable[..., Coroutine[Any, Any, Answer]]]:
+    """Returns the same tools as coroutine functions, for a framework that runs in an event loop.
+
+    Each call runs in a thread, so that the loop goes on.
+
+    Args:
+        client: Whose token and server they use; without one, a client of the environment.
+    """
+    return [_in_thread(tool) for tool in for_agents(client)]
+
+
+def _in_thread(tool: Callable[..., Answer]) -> Callable[..., Coroutine[Any, Any, Answer]]:
+    @functools.wraps(tool)
+    async def call(*args: Any, **said: Any) -> Answer:
+        return await asyncio.to_thread(tool, *args, **said)
+
+    return call
 
 
 _of_environment = AgentTools()

@@ -56,9 +56,11 @@ def reply(response: httpx.Response) -> Reply:
 def content_headers(request: Request, file: BinaryIO) -> Mapping[str, str]:
     """Returns the headers of an upload; with its length, where the file has one."""
     try:
-        length = os.fstat(file.fileno()).st_size - file.tell()
-    except OSError:
-        # Not a file of the system's: it is sent in pieces, without a length.
+        start = file.tell()
+        length = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+    except (OSError, ValueError):
+        # A pipe, say: it is sent in pieces, without a length.
         return request.headers
     return {**request.headers, "content-length": str(length)}
 
