@@ -28,6 +28,7 @@ class Server:
     """A running server on a data directory."""
 
     def __init__(self, data: Path) -> None:
+        assert BINARY.exists(), f"there is no {BINARY}: `make build plugins` of the repository"
         self.data = data
         self.url = ""
         self._listen = "127.0.0.1:0"

@@ -28,6 +28,6 @@ def test_both_clients_have_the_same_methods() -> None:
         other = getattr(AsyncErrand, name)
         ours, theirs = inspect.signature(method), inspect.signature(other)
         assert ours.parameters == theirs.parameters, name
-        iterates = "Iterator" in str(ours.return_annotation)
+        iterates = re.match("(Iterator|Generator)", str(ours.return_annotation)) is not None
         assert asyncio.iscoroutinefunction(other) != iterates, name
         assert method.__doc__, name

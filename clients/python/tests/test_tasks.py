@@ -318,4 +318,4 @@ def test_a_conversation_has_state_and_events(errand: Errand) -> None:
     came = next(stream)
     assert isinstance(came, ContextEvent)
     assert (came.task_id, came.event.kind) == (more.id, "submitted")
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()

@@ -13,6 +13,7 @@ from typing import (
     Any,
     BinaryIO,
     Collection,
+    Generator,
     Iterable,
     Iterator,
     List,
@@ -216,7 +217,7 @@ class Errand:
         """
         return self._run(flows.result(task_id, timeout_s, self._patience))
 
-    def events(self, task_id: str, after: int = 0) -> Iterator[Union[Event, Progress]]:
+    def events(self, task_id: str, after: int = 0) -> Generator[Union[Event, Progress], None, None]:
         """Iterates over a task's events as they come, to the one with which it ends.
 
         Live progress comes in between. After a broken connection it goes on where it was; no event
@@ -358,7 +359,7 @@ class Errand:
 
     def context_events(
         self, context_id: str, after: Optional[str] = None, *, follow: bool = False
-    ) -> Iterator[ContextEvent]:
+    ) -> Generator[ContextEvent, None, None]:
         """Iterates over what happened in a conversation.
 
         Args:
@@ -433,7 +434,7 @@ class Errand:
             return None
         return flows.Broken("the server ended the stream")
 
-    def _follow(self, follower: Follower[T]) -> Iterator[T]:
+    def _follow(self, follower: Follower[T]) -> Generator[T, None, None]:
         going_on = True
         while going_on:
             outcome: Outcome = None
@@ -452,7 +453,7 @@ class Errand:
                 outcome = transport.broken(error)
             going_on = self._run(follower.go_on(outcome))
 
-    def _pages(self, first: Call[Page[T]], limit: Optional[int] = None) -> Iterator[T]:
+    def _pages(self, first: Call[Page[T]], limit: Optional[int] = None) -> Generator[T, None, None]:
         call: Optional[Call[Page[T]]] = first
         left = sys.maxsize if limit is None else limit
         while call is not None and left > 0:
