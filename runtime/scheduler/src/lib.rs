@@ -22,9 +22,9 @@ pub use service::{
     ApprovalList, ApprovalState, ApprovalStatus, ArtifactReader, BatchRequest, Bootstrap,
     BulkFilter, Caller, Cancellation, Choice, Collected, ContextEvent, ContextEvents, ContextView,
     DecisionRequest, Fault, Follow, Followed, GrantsView, ListRequest, MountRequest, NewToken,
-    OpenQuestions, Parts, QueueView, Right, Rights, RunningTask, Service, ServiceError, Settings, SignalRequest,
-    TaskRequest, TokenInfo, TokenRequest, Tree, TreeBounds, Uploaded, UploadedBlob, WorkerView,
-    WorkspaceRequest, check_grants, check_signal_name, schema_faults,
+    OpenQuestions, Parts, QueueView, Right, Rights, RunningTask, Service, ServiceError, Settings,
+    SignalRequest, TaskRequest, TokenInfo, TokenRequest, Tree, TreeBounds, Uploaded, UploadedBlob,
+    WorkerView, WorkspaceRequest, check_grants, check_signal_name, schema_faults,
 };
 pub use time::{Timer, TokioTimer, WallClock};
 pub use worker::{Scheduler, SchedulerConfig, WarmLimits};

@@ -70,6 +70,14 @@ pub(crate) struct ServeArgs {
         value_delimiter = ','
     )]
     pub(crate) public_host: Vec<String>,
+    /// An executor whose functions are tools of MCP; repeatable [default: every executor]
+    #[arg(
+        long = "mcp-expose",
+        value_name = "EXECUTOR",
+        env = "ERRAND_MCP_EXPOSE",
+        value_delimiter = ','
+    )]
+    pub(crate) mcp_expose: Vec<String>,
     /// A directory that workspaces may start from, with all below it; repeatable
     #[arg(long = "allow-dir", value_name = "DIR", env = "ERRAND_ALLOW_DIR", value_delimiter = ',')]
     pub(crate) allow_dir: Vec<PathBuf>,

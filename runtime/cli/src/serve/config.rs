@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) tls: Option<TlsFiles>,
     pub(crate) behind_proxy: bool,
     pub(crate) public_hosts: Vec<String>,
+    /// The executors whose functions are tools of MCP; nothing: all.
+    pub(crate) exposed: Option<Vec<String>>,
     /// The directories that workspaces may start from.
     pub(crate) allow_dirs: Vec<PathBuf>,
     /// The DNS server that guests' requests are looked up at; nothing: the system's.
@@ -86,6 +88,7 @@ struct ConfigFile {
     tls_key: Option<Spanned<PathBuf>>,
     behind_proxy: Option<bool>,
     public_host: Option<Vec<String>>,
+    mcp_expose: Option<Vec<String>>,
     allow_dir: Option<Vec<PathBuf>>,
     log_format: Option<LogFormat>,
     log: Option<LogFilter>,
@@ -211,6 +214,10 @@ impl Settings {
             public_hosts: match args.public_host {
                 hosts if hosts.is_empty() => file.public_host.unwrap_or_default(),
                 hosts => hosts,
+            },
+            exposed: match args.mcp_expose {
+                names if names.is_empty() => file.mcp_expose,
+                names => Some(names),
             },
             allow_dirs: match args.allow_dir {
                 dirs if dirs.is_empty() => file.allow_dir.unwrap_or_default(),

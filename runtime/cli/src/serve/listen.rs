@@ -64,6 +64,7 @@ impl Front {
         let config = ServerConfig {
             listen: address.to_string(),
             public_hosts: settings.public_hosts.clone(),
+            exposed: settings.exposed.clone(),
             https: tls.is_some() || settings.behind_proxy,
             stopping: stopping.clone(),
             ..ServerConfig::default()

@@ -290,7 +290,8 @@ impl Service {
         let mut questions = Vec::new();
         for task in tasks.iter().filter(|task| task.status == Status::Waiting) {
             let prefix = format!("{}/{}.", task.namespace, task.id);
-            let keys = self.store().docs_page(DocKind::OpenApproval, prefix, None, MAX_PAGE).await?;
+            let keys =
+                self.store().docs_page(DocKind::OpenApproval, prefix, None, MAX_PAGE).await?;
             for (key, _) in keys {
                 let Some(doc) = self.store().doc(DocKind::Approval, key.clone()).await? else {
                     continue;

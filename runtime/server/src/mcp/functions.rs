@@ -118,7 +118,11 @@ impl FunctionTool {
 }
 
 /// Makes a name that every client takes, and that no other tool has.
-fn free_name(executor: &str, function: Option<&FunctionProfile>, taken: &HashSet<String>) -> String {
+fn free_name(
+    executor: &str,
+    function: Option<&FunctionProfile>,
+    taken: &HashSet<String>,
+) -> String {
     let whole = match function {
         Some(function) => format!("{executor}_{}", function.name),
         None => executor.to_owned(),

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
+use errand_core::{Status, TaskId};
+use errand_scheduler::ApprovalState;
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, ErrorData, GetPromptRequestParams,
@@ -30,6 +33,9 @@ use crate::problem::Problem;
 /// The revisions that are spoken, the oldest first.
 const VERSIONS: [ProtocolVersion; 3] =
     [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
+
+/// How long a function may take to be answered without a task where the client takes tasks.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 const INSTRUCTIONS: &str = "Errand runs long tasks in a sandbox, durably: a task goes on whatever \
 becomes of this conversation. Start one with submit_task, or with the tool of an executor, and go on \
@@ -77,36 +83,46 @@ impl Handler {
         }
     }
 
-    async fn act(&self, asking: &Asking, name: &str, wish: Wish) -> Result<Outcome, Problem> {
-        let (task, patience) = match wish {
+    async fn act(&self, asking: &Asking, wish: Wish) -> Result<Outcome, Problem> {
+        match wish {
             Wish::Own(own, arguments) => {
-                return Ok(Outcome::Whole(tools::call(asking, own, arguments).await?));
+                Ok(Outcome::Whole(tools::call(asking, own, arguments).await?))
             }
             Wish::Wait(arguments) => {
                 let arguments = arguments::read(arguments)?;
                 let patience = tools::wait_of(&arguments)?;
-                let standing =
-                    watching::watch(asking, parse_task_id(&arguments.task_id)?, patience).await?;
-                return Ok(Outcome::Report(standing));
+                let id = parse_task_id(&arguments.task_id)?;
+                Ok(Outcome::Report(watching::watch(asking, id, patience).await?))
             }
             Wish::Submit(arguments) => {
                 let task = tools::submit(asking, arguments).await?;
-                if !asking.takes_tasks() {
-                    let standing = Standing { task, questions: Vec::new() };
-                    return Ok(Outcome::Whole(standing.to_report(&asking.base)));
-                }
-                (task, PATIENCE)
+                let standing = Standing { task, questions: Vec::new() };
+                Ok(match asking.takes_tasks() {
+                    true => Outcome::Started(standing),
+                    false => Outcome::Whole(standing.to_report(&asking.base)),
+                })
             }
             Wish::Run(function, arguments) => {
-                let request = function.request(arguments);
-                (tools::submit_request(asking, request).await?, PATIENCE)
+                let task = tools::submit_request(asking, function.request(arguments)).await?;
+                self.begun(asking, task.id).await
             }
-        };
-        if asking.takes_tasks() {
-            return Ok(Outcome::Started(task));
         }
-        tracing::debug!(tool = name, task = %task.id, "a call waits for its task");
-        Ok(Outcome::Result(watching::watch(asking, task.id, patience).await?))
+    }
+
+    /// Waits for the task of a function as long as the client should: where it can be told of a task, just
+    /// long enough to need none for what is done at once.
+    async fn begun(&self, asking: &Asking, id: TaskId) -> Result<Outcome, Problem> {
+        if !asking.takes_tasks() {
+            return Ok(Outcome::Result(watching::watch(asking, id, PATIENCE).await?));
+        }
+        let standing = watching::watch(asking, id, AT_ONCE).await?;
+        let is_whole = standing.task.status == Status::Completed;
+        // A question that comes at once is put in the call itself; a later one in the task.
+        let asks = !questions::requests(asking, &standing.questions).is_empty();
+        Ok(match is_whole || asks {
+            true => Outcome::Result(standing),
+            false => Outcome::Started(standing),
+        })
     }
 
     /// Goes on with a call whose client has asked its user.
@@ -124,17 +140,23 @@ impl Handler {
                 questions::answer(asking, state, response).await.map_err(tasks::protocol)?;
             }
         }
-        let standing = watching::watch(asking, id, PATIENCE).await.map_err(tasks::protocol)?;
-        // Of what the user was shown already they are not asked again in one call.
-        let unseen = standing.questions.iter().any(|one| !responses.contains_key(&questions::key(one)));
-        if unseen && let Some(asked) = self.ask_back(asking, &request.name, &standing) {
+        let waits = &*request.name == tools::WAIT;
+        let patience = if asking.takes_tasks() && !waits { AT_ONCE } else { PATIENCE };
+        let standing = watching::watch(asking, id, patience).await.map_err(tasks::protocol)?;
+        // What the user was shown in this call already they are not asked again.
+        let is_new = |one: &ApprovalState| !responses.contains_key(&questions::key(one));
+        if standing.questions.iter().any(is_new)
+            && let Some(asked) = self.ask_back(asking, &request.name, &standing)
+        {
             return Ok(asked.into());
         }
-        Ok(match &*request.name {
-            tools::WAIT => standing.to_report(&asking.base),
-            _ => standing.to_result(&asking.base),
-        }
-        .into())
+        Ok(match waits {
+            true => standing.to_report(&asking.base).into(),
+            false if asking.takes_tasks() && !standing.task.status.is_terminal() => {
+                tasks::started(asking, &standing).into()
+            }
+            false => standing.to_result(&asking.base).into(),
+        })
     }
 
     /// Asks the client to ask its user, where the task waits for that and the client can.
@@ -153,6 +175,30 @@ impl Handler {
         }
         let state = self.round_trips.seal(asking, tool, standing.task.id);
         Some(InputRequiredResult::new(Some(requests), Some(state)))
+    }
+
+    /// Says what a call came to, or asks the user first where its task waits for that.
+    async fn told(
+        &self,
+        asking: &Asking,
+        tool: &str,
+        outcome: Outcome,
+    ) -> Result<CallToolResponse, Problem> {
+        let (standing, is_report) = match outcome {
+            Outcome::Whole(result) => return Ok(result.into()),
+            Outcome::Started(standing) => return Ok(tasks::started(asking, &standing).into()),
+            Outcome::Report(standing) => (standing, true),
+            Outcome::Result(standing) => (standing, false),
+        };
+        if let Some(asked) = self.ask_back(asking, tool, &standing) {
+            return Ok(asked.into());
+        }
+        let standing = self.ask_now(asking, standing).await?;
+        Ok(match is_report {
+            true => standing.to_report(&asking.base),
+            false => standing.to_result(&asking.base),
+        }
+        .into())
     }
 
     /// Asks the user of a client of a revision with sessions, once for each question.
@@ -190,7 +236,7 @@ enum Wish {
 enum Outcome {
     Whole(rmcp::model::CallToolResult),
     /// The task that was started for it.
-    Started(errand_core::Task),
+    Started(Standing),
     /// How its task stands, which is its result.
     Result(Standing),
     /// How a task stands that was asked for.
@@ -239,30 +285,11 @@ impl ServerHandler for Handler {
             return self.go_on(&asking, &request, state).await;
         }
         let wish = self.wish(&asking, &request.name, request.arguments.unwrap_or_default()).await?;
-        let standing = match self.act(&asking, &request.name, wish).await {
-            Ok(Outcome::Whole(result)) => return Ok(result.into()),
-            Ok(Outcome::Started(task)) => return Ok(tasks::started(&asking, &task).into()),
-            Ok(outcome) => outcome,
-            Err(problem) => return Ok(tools::refused(&problem).into()),
+        let answered = match self.act(&asking, wish).await {
+            Ok(outcome) => self.told(&asking, &request.name, outcome).await,
+            Err(problem) => Err(problem),
         };
-        let (standing, is_report) = match standing {
-            Outcome::Report(standing) => (standing, true),
-            Outcome::Result(standing) => (standing, false),
-            Outcome::Whole(result) => return Ok(result.into()),
-            Outcome::Started(task) => return Ok(tasks::started(&asking, &task).into()),
-        };
-        if let Some(asked) = self.ask_back(&asking, &request.name, &standing) {
-            return Ok(asked.into());
-        }
-        let standing = match self.ask_now(&asking, standing).await {
-            Ok(standing) => standing,
-            Err(problem) => return Ok(tools::refused(&problem).into()),
-        };
-        Ok(match is_report {
-            true => standing.to_report(&asking.base),
-            false => standing.to_result(&asking.base),
-        }
-        .into())
+        Ok(answered.unwrap_or_else(|problem| tools::refused(&problem).into()))
     }
 
     async fn get_task(

@@ -2,8 +2,8 @@
 //! programs are those of `examples/`.
 
 use rmcp::model::{
-    ErrorData, GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument, PromptMessage,
-    Role,
+    ErrorData, GetPromptResult, JsonObject, ListPromptsResult, Prompt, PromptArgument,
+    PromptMessage, Role,
 };
 use serde_json::{Value, json};
 
@@ -53,7 +53,9 @@ pub(super) fn list() -> ListPromptsResult {
     let described = |workflow: &Workflow| {
         let arguments = vec![
             PromptArgument::new("repo")
-                .with_description("A git repository on the server's machine, under a directory that it lists.")
+                .with_description(
+                    "A git repository on the server's machine, under a directory that it lists.",
+                )
                 .with_required(true),
             PromptArgument::new("ref")
                 .with_description("A branch, tag or commit; main where it is left out.")
@@ -75,7 +77,8 @@ pub(super) fn get(name: &str, arguments: JsonObject) -> Result<GetPromptResult, 
         .iter()
         .find(|workflow| workflow.name == name)
         .ok_or_else(|| invalid(format!("there is no prompt `{}`", name.escape_debug())))?;
-    let text = |key: &str| arguments.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text =
+        |key: &str| arguments.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
     let repo = text("repo").ok_or_else(|| invalid("the argument `repo` is missing".to_owned()))?;
     let reference = text("ref").unwrap_or("main");
     let request = json!({

@@ -139,17 +139,16 @@ pub(super) async fn answer(
     let result: ElicitResult = serde_json::from_value(answer.clone())
         .map_err(|error| Problem::malformed(format!("the answer is no ElicitResult: {error}")))?;
     let id = state.approval.id;
-    let shown_as_form = matches!(
-        params(asking, state),
-        Some(ElicitRequestParams::FormElicitationParams { .. })
-    );
+    let shown_as_form =
+        matches!(params(asking, state), Some(ElicitRequestParams::FormElicitationParams { .. }));
     match result.action {
         // That the user went to the page says nothing of what they do there.
         ElicitationAction::Accept if !shown_as_form => Ok(()),
         ElicitationAction::Accept => {
-            let values = state.approval.schema.as_ref().map(|_| {
-                result.content.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
-            });
+            let values =
+                state.approval.schema.as_ref().map(|_| {
+                    result.content.unwrap_or_else(|| Value::Object(serde_json::Map::new()))
+                });
             let decision = DecisionRequest {
                 decision: Choice::Approve,
                 digest: Some(state.approval.digest.to_string()),

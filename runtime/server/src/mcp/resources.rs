@@ -84,10 +84,12 @@ pub(super) async fn list(
 ) -> Result<ListResourcesResult, ErrorData> {
     let cursor = request.and_then(|request| request.cursor);
     let cursor = cursor.map(|text| cursor::task(&text)).transpose();
-    let cursor = cursor.map_err(|rule| ErrorData::invalid_params(format!("cursor {rule}"), None))?;
+    let cursor =
+        cursor.map_err(|rule| ErrorData::invalid_params(format!("cursor {rule}"), None))?;
     let wanted = ListRequest { cursor, limit: PAGE, ..ListRequest::default() };
     let page = asking.service().list(&asking.caller, wanted).await.map_err(refused)?;
-    let mut listed = ListResourcesResult::with_all_items(page.items.iter().map(described).collect());
+    let mut listed =
+        ListResourcesResult::with_all_items(page.items.iter().map(described).collect());
     listed.next_cursor = page.next.map(cursor::of_task);
     Ok(listed)
 }
@@ -108,10 +110,16 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
     };
     ListResourceTemplatesResult::with_all_items(vec![
         template("", "task", "A task", "How it stands, as JSON.").with_mime_type(JSON),
-        template("/events", "events", "A task's log", "What happened, as JSON.").with_mime_type(JSON),
+        template("/events", "events", "A task's log", "What happened, as JSON.")
+            .with_mime_type(JSON),
         template("/report", "report", "A task's report", "Its report.md, or a summary of it.")
             .with_mime_type(MARKDOWN),
-        template("/artifacts/{+path}", "artifact", "A file of a task", "A file that it left behind."),
+        template(
+            "/artifacts/{+path}",
+            "artifact",
+            "A file of a task",
+            "A file that it left behind.",
+        ),
     ])
 }
 
@@ -122,7 +130,10 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
 pub(super) async fn read(asking: &Asking, uri: &str) -> Result<ReadResourceResult, ErrorData> {
     let missing = || {
         let data = Some(json!({ "uri": uri }));
-        ErrorData::resource_not_found(format!("there is no resource `{}`", uri.escape_debug()), data)
+        ErrorData::resource_not_found(
+            format!("there is no resource `{}`", uri.escape_debug()),
+            data,
+        )
     };
     let named = Named::parse(uri).ok_or_else(missing)?;
     let contents = contents(asking, uri, named).await;
@@ -139,7 +150,8 @@ async fn contents(asking: &Asking, uri: &str, named: Named) -> Result<ResourceCo
     match named.part {
         Part::Task => {
             let task = app.service.task(caller, named.task).await?;
-            let view = serde_json::to_string(&TaskView::new(&task, base)).map_err(Problem::internal)?;
+            let view =
+                serde_json::to_string(&TaskView::new(&task, base)).map_err(Problem::internal)?;
             Ok(text(view, JSON))
         }
         Part::Events => {
@@ -174,7 +186,10 @@ async fn file(
     let file = asking.service().artifact(&asking.caller, id, path).await?;
     let artifact = &file.artifact;
     if artifact.size_bytes > MAX_FILE_BYTES {
-        return Err(Problem::too_large("the file; `read_artifact` reads it in parts", MAX_FILE_BYTES as usize));
+        return Err(Problem::too_large(
+            "the file; `read_artifact` reads it in parts",
+            MAX_FILE_BYTES as usize,
+        ));
     }
     let contents = match piece(&file, 0, artifact.size_bytes as usize).await?.content {
         Content::Text(text) => ResourceContents::text(text, uri),
@@ -234,8 +249,12 @@ mod tests {
             let named = Named::parse(&artifact_uri(id, path));
             assert_eq!(named, Some(Named { task: id, part: Part::Artifact(path.to_owned()) }));
         }
-        assert_eq!(Named::parse(&format!("task://{id}")), Some(Named { task: id, part: Part::Task }));
-        for other in ["task://", "task://x", "file:///etc/passwd", &format!("task://{id}/secrets")] {
+        assert_eq!(
+            Named::parse(&format!("task://{id}")),
+            Some(Named { task: id, part: Part::Task })
+        );
+        for other in ["task://", "task://x", "file:///etc/passwd", &format!("task://{id}/secrets")]
+        {
             assert_eq!(Named::parse(other), None, "{other}");
         }
     }

@@ -23,9 +23,8 @@ const POLL_MS: (u64, u64) = (200, 5_000);
 const POLL_PART: u64 = 8;
 
 /// Answers a call with the task that it started.
-pub(super) fn started(asking: &Asking, task: &Errand) -> CreateTaskResult {
-    let standing = Standing { task: task.clone(), questions: Vec::new() };
-    CreateTaskResult::new(seed(asking, &standing))
+pub(super) fn started(asking: &Asking, standing: &Standing) -> CreateTaskResult {
+    CreateTaskResult::new(seed(asking, standing))
 }
 
 /// Returns a task as it stands.
@@ -86,8 +85,9 @@ fn seed(asking: &Asking, standing: &Standing) -> Task {
     let now = asking.service().now();
     let changed = task.finished_at.unwrap_or(now);
     let at = |moment: UnixMillis| Rfc3339(moment).to_string();
-    let mut seed = Task::new(task.id.to_string(), status(standing), at(task.created_at), at(changed))
-        .with_status_message(standing.message());
+    let mut seed =
+        Task::new(task.id.to_string(), status(standing), at(task.created_at), at(changed))
+            .with_status_message(standing.message());
     if !task.status.is_terminal() {
         seed = seed.with_poll_interval_ms(poll_ms(task, now));
     }
@@ -126,10 +126,7 @@ fn payload(asking: &Asking, standing: &Standing) -> Result<TaskPayload, ErrorDat
 fn broke(task: &Errand) -> bool {
     use ErrorCode as E;
     let code = task.error.as_ref().map(|error| error.code);
-    matches!(
-        code,
-        Some(E::Trap | E::Nondeterminism | E::ExecutorMissing | E::Lost | E::Internal)
-    )
+    matches!(code, Some(E::Trap | E::Nondeterminism | E::ExecutorMissing | E::Lost | E::Internal))
 }
 
 fn broken(task: &Errand) -> ErrorData {

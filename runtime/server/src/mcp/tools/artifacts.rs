@@ -139,10 +139,9 @@ pub(in crate::mcp) async fn piece(
     };
     Ok(match text {
         Some(text) => Piece { length: text.len() as u64, content: Content::Text(text.to_owned()) },
-        None => Piece {
-            length: bytes.len() as u64,
-            content: Content::Bytes(STANDARD.encode(&bytes)),
-        },
+        None => {
+            Piece { length: bytes.len() as u64, content: Content::Bytes(STANDARD.encode(&bytes)) }
+        }
     })
 }
 

@@ -248,7 +248,6 @@ pub(super) async fn call(asking: &Asking, own: &Own, arguments: JsonObject) -> A
     }
 }
 
-
 /// Answers with something to read.
 fn structured(value: &impl Serialize) -> Answer {
     let value = serde_json::to_value(value).map_err(Problem::internal)?;

@@ -65,7 +65,8 @@ pub(super) async fn schedule(asking: &Asking, arguments: ScheduleArguments) -> A
     if cron.is_some() {
         return Err(Problem::unsupported("a schedule that repeats"));
     }
-    let wrong = |pointer: &str, rule: String| Problem::invalid(vec![WireFault::body(pointer, rule)]);
+    let wrong =
+        |pointer: &str, rule: String| Problem::invalid(vec![WireFault::body(pointer, rule)]);
     let delay_ms = match (delay_ms, at) {
         (Some(delay_ms), None) => delay_ms,
         (None, Some(at)) => {
