@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build plugins templates browser run serve test fuzz lint fmt bench compare clean
+.PHONY: help build plugins templates browser mcp run serve test fuzz lint fmt bench compare clean
 
 CARGO ?= cargo
 ERRAND := target/release/errand
@@ -26,13 +26,16 @@ templates: ## Prepares what building a project of `errand plugin new` needs, so 
 browser: ## Installs Chromium, in which the tests look at pages, where it is missing (Debian's packages).
 	@tests/install-chromium
 
+mcp: ## Installs the conformance suite of MCP, which the tests run.
+	@$(MAKE) -C tests/mcp/conformance
+
 run: build plugins ## Shows it at work: a server, three executors, real tasks; ends by itself.
 	@examples/tour/run.sh $(ERRAND)
 
 serve: build ## Starts a server on 127.0.0.1:7420 that keeps its data.
 	@$(ERRAND) serve
 
-test: build plugins templates browser ## Runs every test, a minute of random uploads and inputs included.
+test: build plugins templates browser mcp ## Runs every test, a minute of random uploads and inputs included.
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
 	@$(MAKE) -C plugins/javascript test

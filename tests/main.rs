@@ -11,5 +11,6 @@ mod crash;
 mod docs;
 mod harness;
 mod hostile;
+mod mcp;
 mod outgoing;
 mod structure;

@@ -8,7 +8,6 @@ const LATER: &[(&str, &str)] = &[
     ("GET", "/v1/schedules/{id}"),
     ("PATCH", "/v1/schedules/{id}"),
     ("DELETE", "/v1/schedules/{id}"),
-    ("POST", "/mcp"),
     ("GET", "/.well-known/agent-card.json"),
     ("GET", "/"),
 ];

@@ -9,6 +9,7 @@ mod backup;
 mod data_dir;
 mod doctor;
 mod following;
+mod mcp_install;
 mod packages;
 mod plugin_new;
 mod plugin_test;

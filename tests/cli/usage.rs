@@ -65,8 +65,6 @@ fn what_is_not_there_yet_says_unsupported() {
     for line in [
         "worker --store postgres://x",
         "schedule list",
-        "mcp",
-        "mcp install claude",
         "plugin add https://example.com/thing.wasm",
     ] {
         let line: Vec<&str> = line.split(' ').collect();

@@ -33,6 +33,16 @@ fn the_page_on_tasks_together_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_mcp_shows_what_happens() {
+    check("docs/mcp.md");
+}
+
+#[test]
+fn the_page_on_clients_shows_what_happens() {
+    check("examples/clients/README.md");
+}
+
+#[test]
 fn the_page_on_requests_shows_what_happens() {
     check("docs/requests.md");
 }

@@ -1,6 +1,6 @@
 //! A small HTTP client whose answers are looked at, whatever their status.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -129,6 +129,18 @@ impl Client {
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Messages::new(Box::new(response.into_body().into_reader()))
+    }
+
+    /// Reads an answer line by line as it comes.
+    pub(crate) fn lines(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> impl Iterator<Item = String> + use<> {
+        let request = self.request("GET", path, headers).body(()).expect("it is a request");
+        let response = self.agent.run(request).expect("the server answers");
+        assert_eq!(response.status(), 200);
+        BufReader::new(response.into_body().into_reader()).lines().map_while(Result::ok)
     }
 
     /// Uploads an executor and returns the server's answer.

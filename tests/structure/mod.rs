@@ -28,8 +28,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Families of heavy dependencies, and the one crate that may name them. `hyper` has two: `server` takes
-/// requests with it, `egress` sends them.
+/// Families of heavy dependencies, and the one crate that may name them. `hyper` has three: `server` takes
+/// requests with it, `egress` sends those of guests, and `cli` those of `errand mcp`.
 const OWNERS: &[(&str, &[&str])] = &[
     ("errand-engine", &["wasmtime", "wasmtime-wasi", "wasmtime-wasi-http", "wit-component"]),
     ("errand-store", &["sled", "rusqlite", "tokio-postgres", "object_store"]),
@@ -69,10 +69,10 @@ fn each_family_of_heavy_dependencies_has_one_owner() {
 }
 
 #[test]
-fn http_is_spoken_by_the_server_and_the_egress_alone() {
+fn http_is_spoken_by_the_server_the_egress_and_the_command_line_alone() {
     for (name, imported) in normal_dependencies(&metadata()) {
-        let may = ["errand-server", "errand-egress"].contains(&name.as_str());
-        for heavy in ["hyper", "hyper-util", "tokio-rustls"] {
+        let may = ["errand-server", "errand-egress", "errand"].contains(&name.as_str());
+        for heavy in ["hyper", "hyper-util", "tokio-rustls", "hyper-rustls"] {
             assert!(may || !imported.contains(heavy), "{name} names {heavy}");
         }
     }

@@ -81,6 +81,11 @@ pub(crate) struct GlobalArgs {
 }
 
 impl GlobalArgs {
+    /// Tells whether a server is named; a variable that is set to nothing names none.
+    pub(crate) fn names_server(&self) -> bool {
+        self.server.as_deref().is_some_and(|url| !url.trim().is_empty())
+    }
+
     /// Returns the data directory that was asked for; a variable that is set to nothing asks for none.
     pub(crate) fn data_dir(&self) -> Option<&Path> {
         self.data.as_deref().filter(|path| !path.as_os_str().is_empty())

@@ -12,6 +12,8 @@ mod errors;
 mod files;
 mod follow;
 mod input;
+mod mcp;
+mod mcp_clients;
 mod output;
 mod packages;
 mod render;

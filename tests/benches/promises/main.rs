@@ -9,6 +9,7 @@
     reason = "benchmarks make their own files and start processes"
 )]
 
+mod agents;
 mod connection;
 mod durability;
 #[path = "../../harness/mod.rs"]
@@ -66,6 +67,7 @@ fn main() {
         ("approvals", people::waiting_for_approval),
         ("approve", people::approve_to_resumed),
         ("children", people::fan_out),
+        ("mcp", agents::submit_over_mcp),
         ("million", scale::a_million_tasks),
     ];
     let mut report = Report::default();

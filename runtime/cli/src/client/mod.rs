@@ -110,6 +110,11 @@ impl Client {
         &self.url
     }
 
+    /// Returns the token that it is spoken to with.
+    pub(crate) fn token(&self) -> Option<&AccessToken> {
+        self.token.as_ref()
+    }
+
     /// Looks again where the local server is: it may have come back at another port.
     pub(crate) fn find_again(&mut self) {
         if let Some(note) = self.data.as_ref().and_then(DataDir::server) {

@@ -18,6 +18,8 @@ mod fork;
 mod grant;
 mod list;
 mod logs;
+mod mcp;
+mod mcp_install;
 mod planned;
 mod plugin;
 mod request;
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Approve(decide::ApproveArgs),
     Deny(decide::DenyArgs),
     Console(console::ConsoleArgs),
+    Mcp(mcp::McpArgs),
     Delete(delete::DeleteArgs),
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -103,6 +106,7 @@ pub(crate) fn execute(command: Command, globals: &GlobalArgs) -> Result<ExitCode
         Command::Approve(args) => decide::approve(&args, globals)?,
         Command::Deny(args) => decide::deny(&args, globals)?,
         Command::Console(args) => console::run(&args, globals)?,
+        Command::Mcp(args) => mcp::run(&args, globals)?,
         Command::Delete(args) => delete::run(&args, globals)?,
         Command::Plugin(command) => plugin::run(command, globals)?,
         Command::Grant(command) => grant::run(command, globals)?,

@@ -16,9 +16,6 @@ pub(crate) enum PlannedCommand {
     /// Runs tasks at set times
     #[command(override_usage = "errand schedule add|list|show|remove|pause|resume")]
     Schedule(Rest),
-    /// Serves agents over MCP on standard input and output
-    #[command(override_usage = "errand mcp [install CLIENT]")]
-    Mcp(Rest),
 }
 
 /// Arguments of a later version, taken as they come.
@@ -35,7 +32,6 @@ impl PlannedCommand {
         let (name, missing) = match self {
             Self::Worker(_) => ("worker", "a store that several machines share"),
             Self::Schedule(_) => ("schedule", "schedules"),
-            Self::Mcp(_) => ("mcp", "the MCP server"),
         };
         CommandError::unsupported(format_args!(
             "`errand {name}` needs {missing}, which this version lacks"
@@ -53,7 +49,7 @@ mod tests {
 
     #[test]
     fn a_planned_command_takes_its_documented_arguments_and_is_unsupported() {
-        for line in ["errand mcp install claude", "errand worker --store postgres://x"] {
+        for line in ["errand schedule list", "errand worker --store postgres://x"] {
             let cli =
                 Cli::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{error}"));
             let Command::Planned(command) = cli.command else { panic!("{line} is not planned") };

@@ -233,7 +233,7 @@ impl Settings {
             secrets: file.secrets,
             log: match (args.log, file.log) {
                 (Some(log), _) | (None, Some(LogFilter(log))) => log,
-                (None, None) => "info".to_owned(),
+                (None, None) => "info,rmcp=error".to_owned(),
             },
         };
         Ok(settings)
@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(settings.allow_dirs, [PathBuf::from("/srv")]);
         assert_eq!(settings.log_format, LogFormat::Json);
         assert_eq!((settings.warm.memory_bytes, settings.warm.wait_ms), (64 << 20, 5_000));
-        assert_eq!(settings.log, "info");
+        assert_eq!(settings.log, "info,rmcp=error");
         assert!(!settings.behind_proxy);
     }
 

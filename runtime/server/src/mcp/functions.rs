@@ -55,7 +55,8 @@ pub(super) async fn all(asking: &Asking) -> Result<Vec<FunctionTool>, ServiceErr
             let name = free_name(&record.name.to_string(), named, &taken);
             taken.insert(name.clone());
             let about = function.description.as_ref().or(profile.description.as_ref());
-            let (input_schema, is_wrapped) = input_schema(&function.input_schema);
+            let (mut input_schema, is_wrapped) = input_schema(&function.input_schema);
+            mirror_nothing(&mut input_schema);
             found.push(FunctionTool {
                 name,
                 title: match named {
@@ -153,6 +154,18 @@ fn input_schema(schema: &Value) -> (Value, bool) {
     let inner = if refers(schema) { json!({}) } else { schema.clone() };
     let wrapped = json!({"type": "object", "properties": {INPUT: inner}, "required": [INPUT]});
     (wrapped, true)
+}
+
+/// Takes the marks out by which a client would send an argument as a header too: none is looked at.
+fn mirror_nothing(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            members.remove("x-mcp-header");
+            members.values_mut().for_each(mirror_nothing);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mirror_nothing),
+        _ => {}
+    }
 }
 
 /// Tells whether a schema refers to parts of itself.

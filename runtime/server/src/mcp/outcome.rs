@@ -184,37 +184,13 @@ pub(super) fn schema(output: Option<&Value>) -> Value {
             "executor": {"type": "string"},
             "function": {"type": "string"},
             "message": {"type": "string", "description": "How it stands, in one line."},
-            "progress": {
-                "type": "object",
-                "description": "How far it is, while it is at work.",
-                "properties": {
-                    "fuel_used": {"type": "integer"}, "fuel_limit": {"type": "integer"},
-                    "done": {"type": "integer"}, "total": {"type": "integer"},
-                    "message": {"type": "string"},
-                },
-                "required": ["fuel_used", "fuel_limit"],
-            },
+            "progress": {"type": "object", "description": "How far it is: fuel_used of fuel_limit; done of total and a message where the executor says so."},
             "output": {"description": "What it came to, when completed."},
-            "error": {
-                "type": "object",
-                "description": "Why it ended, when failed or cancelled.",
-                "properties": {
-                    "code": {"type": "string"}, "message": {"type": "string"}, "detail": {},
-                    "attempt": {"type": "integer"}, "retryable": {"type": "boolean"},
-                },
-                "required": ["code", "message"],
-            },
+            "error": {"type": "object", "description": "Why it ended, when failed or cancelled: code, message, detail."},
             "approvals": {
                 "type": "array",
-                "description": "What a person has to decide before it goes on: tell them the url or the command.",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "id": {"type": "string"}, "title": {"type": "string"}, "url": {"type": "string"},
-                        "command": {"type": "string"}, "expires_at": {"type": "string"},
-                    },
-                    "required": ["id", "title", "url", "command"],
-                },
+                "items": {"type": "object"},
+                "description": "What a person has to decide before it goes on, each with title, url and command: tell them.",
             },
             "created_at": {"type": "string"},
             "finished_at": {"type": "string"},

@@ -6,8 +6,9 @@ use errand_core::{Status, Task, TaskId};
 use errand_scheduler::{ListRequest, ServiceError};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use rmcp::model::{
-    ErrorData, ListResourceTemplatesResult, ListResourcesResult, PaginatedRequestParams,
-    ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+    CompleteRequestParams, CompleteResult, CompletionInfo, ErrorData, ListResourceTemplatesResult,
+    ListResourcesResult, PaginatedRequestParams, ReadResourceResult, Reference, Resource,
+    ResourceContents, ResourceTemplate,
 };
 use serde_json::json;
 
@@ -98,7 +99,29 @@ fn described(task: &Task) -> Resource {
     let name = task.executor.name.to_string();
     Resource::new(format!("{SCHEME}{}", task.id), format!("{name} {}", task.id))
         .with_title(format!("{name}: {}", task.status.as_str()))
+        .with_description(Standing { task: task.clone(), questions: Vec::new() }.message())
         .with_mime_type(JSON)
+}
+
+/// Completes the id of a task; of other things there is nothing to offer.
+///
+/// # Errors
+/// Where the store fails.
+pub(super) async fn complete(
+    asking: &Asking,
+    request: &CompleteRequestParams,
+) -> Result<CompleteResult, ErrorData> {
+    let is_task = matches!(&request.r#ref, Reference::Resource(of) if of.uri.starts_with(SCHEME));
+    let mut ids = Vec::new();
+    if is_task && request.argument.name == "id" {
+        let wanted = ListRequest { limit: PAGE, ..ListRequest::default() };
+        let page = asking.service().list(&asking.caller, wanted).await.map_err(refused)?;
+        let all = page.items.iter().map(|task| task.id.to_string());
+        ids.extend(all.filter(|id| id.starts_with(&request.argument.value)));
+    }
+    let completion = CompletionInfo::new(ids);
+    let completion = completion.map_err(|rule| ErrorData::internal_error(rule, None))?;
+    Ok(CompleteResult::new(completion))
 }
 
 /// Says how the URIs are made.

@@ -1,6 +1,6 @@
 //! Waiting for a task until it stands still: it has ended, or a person has to decide.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use errand_core::{Status, Task, TaskId};
 use errand_scheduler::{Followed, OpenQuestions};
@@ -10,6 +10,9 @@ use tokio::time::sleep;
 use super::asking::Asking;
 use super::outcome::Standing;
 use crate::problem::Problem;
+
+/// How long an executor may take to begin counting by itself before its fuel is told instead.
+const FIRST_WORD: Duration = Duration::from_secs(1);
 
 /// Waits at most so long, and tells the caller's progress token meanwhile. Answers how the task stands
 /// then.
@@ -62,24 +65,26 @@ async fn questions(asking: &Asking, task: &Task) -> Result<OpenQuestions, Proble
 }
 
 /// Tells a caller that gave a progress token how far a task is: its executor's own count where it gives
-/// one from the start, else its fuel. The figure only grows, as the protocol wants it.
+/// one soon, else its fuel. The figure only grows, as the protocol wants it.
 struct Report<'a> {
     asking: &'a Asking,
     token: Option<ProgressToken>,
     by_count: Option<bool>,
+    begun: Instant,
     last: Option<f64>,
 }
 
 impl<'a> Report<'a> {
     fn new(asking: &'a Asking) -> Self {
         let token = asking.context.meta.get_progress_token();
-        Self { asking, token, by_count: None, last: None }
+        Self { asking, token, by_count: None, begun: Instant::now(), last: None }
     }
 
     async fn tell(&mut self, task: &Task) {
         let Some(token) = &self.token else { return };
         let progress = &task.progress;
-        if progress.done.is_none() && progress.fuel_used == 0 {
+        let is_early = self.by_count.is_none() && self.begun.elapsed() < FIRST_WORD;
+        if progress.done.is_none() && (progress.fuel_used == 0 || is_early) {
             return;
         }
         let by_count = *self.by_count.get_or_insert(progress.done.is_some());

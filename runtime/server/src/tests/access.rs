@@ -125,7 +125,6 @@ async fn what_is_not_there_yet_says_so_to_those_who_may_ask() {
         (Method::POST, "/v1/schedules"),
         (Method::PATCH, "/v1/schedules/s"),
         (Method::POST, "/v1/backup"),
-        (Method::POST, "/mcp"),
         (Method::GET, "/"),
     ] {
         let reply = server.send(server.request(method.clone(), uri, Body::empty())).await;

@@ -128,7 +128,6 @@ const CONTRACT: &[(&str, &str)] = &[
     ("/readyz", "get"),
     ("/metrics", "get"),
     ("/openapi.json", "get"),
-    ("/mcp", "delete get post"),
     ("/.well-known/agent-card.json", "get"),
     ("/", "get"),
 ];

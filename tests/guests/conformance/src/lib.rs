@@ -4,9 +4,9 @@
 //! is an executor of its own, with a description and a schema of its own.
 
 use bindings::errand::task::approval::{Question, Verdict, ask, decision_of, request};
-use bindings::errand::task::progress::report;
+use bindings::errand::task::progress::{log, report};
 use bindings::errand::task::timers::sleep;
-use bindings::errand::task::types::Error;
+use bindings::errand::task::types::{Error, Level};
 use bindings::errand::task::waiting::{Awaitable, wait_any};
 use bindings::{Descriptor, Failure, Guest, Persistence};
 use serde_json::{Value, json};
@@ -137,6 +137,12 @@ fn perform(name: &str, input: &Value) -> Result<Vec<Value>, Failure> {
                 wait(250)?;
             }
             vec![text("done")]
+        }
+        "test_tool_with_logging" | "test_logging_tool" => {
+            for line in ["started", "at work", "done"] {
+                log(Level::Info, line);
+            }
+            vec![text("logged")]
         }
         "test_elicitation" | "test_streaming_elicitation" => {
             let properties = json!({

@@ -21,8 +21,8 @@ pub(in crate::mcp) type Arguments = TaskRequestBody;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::mcp) struct ScheduleArguments {
-    /// The task, as for submit_task.
-    #[schema(value_type = TaskRequestBody)]
+    /// The task: the arguments that submit_task takes.
+    #[schema(value_type = Object)]
     task: JsonObject,
     /// How long it stays queued at least.
     #[serde(default)]
