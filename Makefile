@@ -39,6 +39,7 @@ test: build plugins templates browser mcp ## Runs every test, a minute of random
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
 	@$(MAKE) -C plugins/javascript test
+	@$(MAKE) -C clients/python test
 	$(CARGO) test --release --locked --workspace
 
 fuzz: build plugins ## Tries random uploads and inputs for a minute, or for FUZZ_SECONDS.
@@ -49,6 +50,7 @@ lint: ## Checks formatting and lints, warnings as errors.
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@$(MAKE) -C plugins lint
 	@$(MAKE) -C plugins/javascript lint
+	@$(MAKE) -C clients/python lint
 
 fmt: ## Formats the code.
 	$(CARGO) fmt --all

@@ -50,7 +50,7 @@ fn main() {
     }
     let (included, wanted): (Vec<_>, Vec<_>) =
         arguments.iter().partition(|argument| argument.starts_with("include="));
-    let measurements: [(&str, Measurement); 17] = [
+    let measurements: [(&str, Measurement); 18] = [
         ("submits", throughput::durable_submits),
         ("started", latency::submit_to_started),
         ("tasks", throughput::noop_tasks),

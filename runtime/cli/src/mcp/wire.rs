@@ -104,10 +104,11 @@ pub(super) async fn next(
     loop {
         match stream.next().await {
             // The first event of a stream only says how to come back to it.
-            Some(Ok(event)) => match event.data.filter(|data| !data.trim().is_empty()) {
-                Some(data) => return Ok(Some(data)),
-                None => {}
-            },
+            Some(Ok(event)) => {
+                if let Some(data) = event.data.filter(|data| !data.trim().is_empty()) {
+                    return Ok(Some(data));
+                }
+            }
             Some(Err(error)) => return Err(Broken::Midway(error.to_string())),
             None => return Ok(None),
         }
