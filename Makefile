@@ -26,8 +26,9 @@ templates: ## Prepares what building a project of `errand plugin new` needs, so 
 browser: ## Installs Chromium, in which the tests look at pages, where it is missing (Debian's packages).
 	@tests/install-chromium
 
-mcp: ## Installs the conformance suite of MCP, which the tests run.
+mcp: ## Installs the conformance suite of MCP and programs of agents, which the tests run.
 	@$(MAKE) -C tests/mcp/conformance
+	@$(MAKE) -C tests/mcp/clients
 
 run: build plugins ## Shows it at work: a server, three executors, real tasks; ends by itself.
 	@examples/tour/run.sh $(ERRAND)
@@ -40,6 +41,7 @@ test: build plugins templates browser mcp ## Runs every test, a minute of random
 	@$(MAKE) -C plugins/python test
 	@$(MAKE) -C plugins/javascript test
 	@$(MAKE) -C clients/python test
+	@$(MAKE) -C examples/agents test
 	$(CARGO) test --release --locked --workspace
 
 fuzz: build plugins ## Tries random uploads and inputs for a minute, or for FUZZ_SECONDS.

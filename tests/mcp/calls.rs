@@ -141,6 +141,20 @@ fn a_task_can_be_cancelled_retried_and_put_off() {
 }
 
 #[test]
+fn arguments_that_are_null_are_left_out() {
+    let server = together();
+    let peer = Peer::new(server, &server.agent_token(), Era::Current);
+    let null = Value::Null;
+    let submitted = peer.call(
+        "submit_task",
+        json!({"executor": "python", "input": {"code": "1"}, "workspace": null, "limits": null, "artifacts": null, "notify": null}),
+    );
+    let id = submitted.structured()["task_id"].clone();
+    let waited = peer.call("wait_for_task", json!({"task_id": id, "timeout_s": null}));
+    assert!(waited.structured()["status"].is_string(), "{waited:?}");
+}
+
+#[test]
 fn a_burst_of_calls_loses_no_task_and_starves_nobody() {
     const CALLS: usize = 1_000;
     let server = server(&[]);

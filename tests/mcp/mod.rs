@@ -1,6 +1,7 @@
 //! MCP, as clients speak it: over HTTP and over standard input and output.
 
 mod calls;
+mod clients;
 mod conformance;
 mod errors;
 mod peer;

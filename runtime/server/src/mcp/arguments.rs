@@ -19,7 +19,12 @@ const NAMED: &str = "#/components/schemas/";
 /// # Errors
 /// 422 with every fault.
 pub(super) fn read<T: DeserializeOwned + ToSchema>(arguments: JsonObject) -> Result<T, Problem> {
-    fault::parse(Value::Object(arguments).to_string().as_bytes())
+    fault::parse(Value::Object(given(arguments)).to_string().as_bytes())
+}
+
+/// Leaves out what is null: some clients send that for each argument that a model left out.
+pub(super) fn given(arguments: JsonObject) -> JsonObject {
+    arguments.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// Returns the JSON Schema of arguments, in one piece: not every client follows references.

@@ -95,7 +95,12 @@ impl Mcp {
             _ => request,
         };
         request.extensions_mut().insert(asking::From { caller: caller.clone(), base });
-        let response = transport.handle(request).await.map(Body::new);
+        let ends = request.method() == Method::DELETE;
+        let mut response = transport.handle(request).await.map(Body::new);
+        if ends && response.status() == StatusCode::ACCEPTED {
+            // It is over when this answers, and some clients take nothing else for it.
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
         if let Some(opened) = response.headers().get(SESSION).and_then(|id| id.to_str().ok()) {
             sessions.open(opened, &caller).await;
         }

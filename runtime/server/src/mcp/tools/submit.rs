@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::Answer;
+use crate::mcp::arguments::given;
 use crate::mcp::asking::Asking;
 use crate::mcp::outcome::Standing;
 use crate::problem::{Problem, WireFault};
@@ -43,7 +44,7 @@ pub(in crate::mcp) async fn submit(
     asking: &Asking,
     arguments: JsonObject,
 ) -> Result<Task, Problem> {
-    submit_request(asking, TaskRequest::from_value(Value::Object(arguments))?).await
+    submit_request(asking, TaskRequest::from_value(Value::Object(given(arguments)))?).await
 }
 
 /// Submits what is asked for.

@@ -1,0 +1,52 @@
+"""What a model would do, written down: so that these agents run without one, in tests and on a plane.
+
+It submits a task, waits for it, tells the person what waits for them, and sums up. Each agent's stub model
+asks here for the next step; everything else in the agents is real.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+CODE = """
+import errand
+print("counting")
+if errand.input.get("ask"):
+    assert errand.approve("Count to the end?")
+result = sum(range(errand.input["to"]))
+"""
+
+
+def next_step(results: "list[dict[str, Any]]") -> "tuple[str, dict[str, Any]] | str":
+    """Returns the tool to call next with its arguments, or what to say; `results` are what calls came to."""
+    if not results:
+        asks = os.environ.get("ERRAND_EXAMPLE_ASKS") == "1"
+        return "submit_task", {"executor": "python", "input": {"code": CODE, "to": 100, "ask": asks}}
+    last = results[-1]
+    if last["status"] in ("queued", "running", "waiting"):
+        for approval in last.get("approvals", []):
+            # A person decides; the agent says where.
+            print(f"waits for you: {approval['url']} or `{approval['command']}`", flush=True)
+        return "wait_for_task", {"task_id": last["task_id"]}
+    if last["status"] == "completed":
+        return f"The task {last['task_id']} completed: {last['output']['result']}"
+    return f"The task {last['task_id']} {last['message']}"
+
+
+def read(result: Any) -> "dict[str, Any]":
+    """Reads what a tool of Errand answered, as a framework hands it on."""
+    if isinstance(result, str):
+        result = json.loads(result)
+    if isinstance(result, list):
+        result = result[0]
+    if isinstance(result, dict) and "task_id" not in result:
+        for key in ("structuredContent", "structured_content", "result", "output"):
+            if key in result:
+                return read(result[key])
+        for block in result.get("content", []):
+            return read(block["text"])
+        if "text" in result:
+            return read(result["text"])
+    return result
