@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any
 
 CODE = """
@@ -28,8 +29,11 @@ def next_step(results: "list[dict[str, Any]]") -> "tuple[str, dict[str, Any]] | 
     if last["status"] in ("queued", "running", "waiting"):
         for approval in last.get("approvals", []):
             # A person decides; the agent says where.
-            print(f"waits for you: {approval['url']} or `{approval['command']}`", flush=True)
-        return "wait_for_task", {"task_id": last["task_id"]}
+            line = f"waits for you: {approval['url']} or `{approval['command']}`"
+            # Past what frameworks put in the place of standard output.
+            print(line, file=sys.__stdout__, flush=True)
+        # Some frameworks give up on a call that is made again with the same arguments.
+        return "wait_for_task", {"task_id": last["task_id"], "timeout_s": min(2 + len(results) / 10, 4)}
     if last["status"] == "completed":
         return f"The task {last['task_id']} completed: {last['output']['result']}"
     return f"The task {last['task_id']} {last['message']}"

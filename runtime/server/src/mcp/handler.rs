@@ -93,7 +93,15 @@ impl Handler {
                 let arguments = arguments::read(arguments)?;
                 let patience = tools::wait_of(&arguments)?;
                 let id = parse_task_id(&arguments.task_id)?;
-                Ok(Outcome::Report(watching::watch(asking, id, patience).await?))
+                let open = watching::stand(asking, id).await?.questions;
+                if open.is_empty() || !questions::requests(asking, &open).is_empty() {
+                    return Ok(Outcome::Report(watching::watch(asking, id, patience).await?));
+                }
+                // Whoever can only be told of a question, and asks again and again, is not answered at
+                // once each time; but soon, as the person has to be told.
+                let known: Vec<String> = open.iter().map(questions::key).collect();
+                let patience = patience.min(PATIENCE);
+                Ok(Outcome::Report(watching::watch_beyond(asking, id, patience, &known).await?))
             }
             Wish::Submit(arguments) => {
                 let task = tools::submit(asking, arguments).await?;
@@ -143,7 +151,9 @@ impl Handler {
         }
         let waits = &*request.name == tools::WAIT;
         let patience = if asking.takes_tasks() && !waits { AT_ONCE } else { PATIENCE };
-        let standing = watching::watch(asking, id, patience).await.map_err(tasks::protocol)?;
+        let shown: Vec<String> = responses.keys().cloned().collect();
+        let standing = watching::watch_beyond(asking, id, patience, &shown).await;
+        let standing = standing.map_err(tasks::protocol)?;
         // What the user was shown in this call already they are not asked again.
         let is_new = |one: &ApprovalState| !responses.contains_key(&questions::key(one));
         if standing.questions.iter().any(is_new)

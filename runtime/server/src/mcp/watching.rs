@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::asking::Asking;
 use super::outcome::Standing;
+use super::questions::key;
 use crate::problem::Problem;
 
 /// How long an executor may take to begin counting by itself before its fuel is told instead.
@@ -21,6 +22,16 @@ pub(super) async fn watch(
     id: TaskId,
     at_most: Duration,
 ) -> Result<Standing, Problem> {
+    watch_beyond(asking, id, at_most, &[]).await
+}
+
+/// The same, where the caller knows of some questions, by their keys: it waits for what is new.
+pub(super) async fn watch_beyond(
+    asking: &Asking,
+    id: TaskId,
+    at_most: Duration,
+    known: &[String],
+) -> Result<Standing, Problem> {
     let Asking { app, caller, context, .. } = asking;
     let mut task = app.service.task(caller, id).await?;
     let mut follow = app.service.follow(caller, id, task.version).await?;
@@ -29,7 +40,8 @@ pub(super) async fn watch(
     loop {
         let questions = questions(asking, &task).await?;
         report.tell(&task).await;
-        let is_still = task.status.is_terminal() || !questions.questions.is_empty();
+        let is_new = |state| !known.contains(&key(state));
+        let is_still = task.status.is_terminal() || questions.questions.iter().any(is_new);
         if is_still || at_most.is_zero() {
             return Ok(Standing { task, questions: questions.questions });
         }
