@@ -144,7 +144,6 @@ fn a_task_can_be_cancelled_retried_and_put_off() {
 fn arguments_that_are_null_are_left_out() {
     let server = together();
     let peer = Peer::new(server, &server.agent_token(), Era::Current);
-    let null = Value::Null;
     let submitted = peer.call(
         "submit_task",
         json!({"executor": "python", "input": {"code": "1"}, "workspace": null, "limits": null, "artifacts": null, "notify": null}),

@@ -249,11 +249,14 @@ fn call(name: &str, arguments: Value) -> Result<Value, Refusal> {
         "gather" => children::wait_all(&given.ids, on_failure(&given.on_failure))
             .map(|outcomes| outcomes.into_iter().map(outcome).collect()),
         "wait_any" => children::wait_any(&given.ids).map(outcome),
-        "outcome" => children::outcome_of(given.name())
-            .map(|ended| ended.map_or(Value::Null, outcome)),
+        "outcome" => {
+            children::outcome_of(given.name()).map(|ended| ended.map_or(Value::Null, outcome))
+        }
         "cancel" => children::cancel(given.name()).map(nothing),
         "sleep" => timers::sleep(given.ms).map(nothing),
-        "wait_signal" => signals::wait(given.name(), given.timeout_ms).map(|payload| json!(payload)),
+        "wait_signal" => {
+            signals::wait(given.name(), given.timeout_ms).map(|payload| json!(payload))
+        }
         "poll_signal" => signals::poll(given.name()).map(|payload| json!(payload)),
         "wait_first" => {
             let items: Vec<_> = given.items.into_iter().map(awaitable).collect();

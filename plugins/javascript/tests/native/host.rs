@@ -63,9 +63,7 @@ const result = [ready, errand.pollSignal('s', 'none'), errand.decision(id).appro
 
 #[test]
 fn a_failure_outweighs_what_was_cancelled_for_it() {
-    let failed = |id: &str, code: &str| {
-        json!({"id": id, "output": null, "failure": {"code": code, "message": "m", "detail": null}})
-    };
+    let failed = |id: &str, code: &str| json!({"id": id, "output": null, "failure": {"code": code, "message": "m", "detail": null}});
     let ended = json!([failed("a", "cancelled"), failed("b", "trap")]);
     let world = World::new()
         .answer("gather", Ok(ended))

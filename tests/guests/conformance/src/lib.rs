@@ -73,7 +73,8 @@ impl Guest for Conformance {
     }
 
     fn run(input: String) -> Result<String, Failure> {
-        let input: Value = serde_json::from_str(&input).map_err(|error| failed(&error.to_string()))?;
+        let input: Value =
+            serde_json::from_str(&input).map_err(|error| failed(&error.to_string()))?;
         let blocks = perform(&name(), &input)?;
         Ok(json!({ "content": blocks }).to_string())
     }
