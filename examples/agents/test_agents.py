@@ -53,9 +53,10 @@ class Agents(unittest.TestCase):
             "ERRAND_TOKEN": Path(self.data.name, "agent.token").read_text().strip(),
             "ERRAND_EXAMPLE_ASKS": "1" if asks else "0",
         }
-        python = TARGET / AGENTS[agent] / "bin/python"
+        python = TARGET / AGENTS.get(agent, "venv-agents") / "bin/python"
+        program = HERE / agent / "agent.py" if agent in AGENTS else HERE / agent
         return subprocess.Popen(
-            [python, HERE / agent / "agent.py"],
+            [python, program],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -81,6 +82,14 @@ class Agents(unittest.TestCase):
                 self.errand("approve", asked[1])
                 out, err = process.communicate()
                 self.assertIn("completed: 4950", out, err[-3000:])
+
+    def test_the_sdk_submits_watches_cancels_and_is_told_of_a_decision(self):
+        process = self.start("sdk.py", asks=False)
+        self.assertEqual(process.stdout.readline(), "cancelled\n", process.poll() and process.stderr.read())
+        asked = re.search(r"`errand approve (\S+)`", process.stdout.readline())
+        self.errand("approve", asked[1])
+        out, err = process.communicate()
+        self.assertEqual(out, "approved\n", err[-3000:])
 
 
 if __name__ == "__main__":
