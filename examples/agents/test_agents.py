@@ -13,7 +13,13 @@ from pathlib import Path
 HERE = Path(__file__).parent.resolve()
 TARGET = HERE.parent.parent / "target"
 ERRAND = Path(os.environ.get("ERRAND_BINARY", TARGET / "release/errand")).resolve()
-AGENTS = {"adk": "venv-agents", "openai-agents": "venv-agents", "langgraph": "venv-agents", "crewai": "venv-crewai"}
+AGENTS = {
+    "adk/agent.py": "venv-agents",
+    "adk/long_running.py": "venv-agents",
+    "openai-agents/agent.py": "venv-agents",
+    "langgraph/agent.py": "venv-agents",
+    "crewai/agent.py": "venv-crewai",
+}
 
 
 class Agents(unittest.TestCase):
@@ -42,7 +48,7 @@ class Agents(unittest.TestCase):
         ran = subprocess.run([ERRAND, "--data", cls.data.name, *args], capture_output=True, text=True, check=True)
         return ran.stdout
 
-    def start(self, agent, asks):
+    def start(self, program, asks=False, python="venv-agents"):
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": self.data.name,
@@ -53,29 +59,28 @@ class Agents(unittest.TestCase):
             "ERRAND_TOKEN": Path(self.data.name, "agent.token").read_text().strip(),
             "ERRAND_EXAMPLE_ASKS": "1" if asks else "0",
         }
-        python = TARGET / AGENTS.get(agent, "venv-agents") / "bin/python"
-        program = HERE / agent / "agent.py" if agent in AGENTS else HERE / agent
         return subprocess.Popen(
-            [python, program],
+            [TARGET / python / "bin/python", HERE / program],
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
     def test_each_agent_hands_over_a_task_and_says_what_became_of_it(self):
-        for agent in AGENTS:
+        for agent, python in AGENTS.items():
             with self.subTest(agent):
-                out, err = self.start(agent, asks=False).communicate()
+                out, err = self.start(agent, python=python).communicate()
                 said = re.search(r"The task (\w+) completed: 4950", out)
                 self.assertIsNotNone(said, f"{out}\n{err[-3000:]}")
                 task = json.loads(self.errand("show", "--json", said[1]))
                 self.assertEqual(task["status"], "completed")
 
     def test_each_agent_tells_its_user_where_to_decide_and_goes_on_after_that(self):
-        for agent in AGENTS:
+        for agent, python in AGENTS.items():
             with self.subTest(agent):
-                process = self.start(agent, asks=True)
+                process = self.start(agent, asks=True, python=python)
                 said = next((line for line in process.stdout if line.startswith("waits for you: ")), "")
                 asked = re.search(r"`errand approve (\S+)`", said)
                 self.assertIsNotNone(asked, process.stderr.read()[-3000:] if not said else said)
@@ -83,8 +88,20 @@ class Agents(unittest.TestCase):
                 out, err = process.communicate()
                 self.assertIn("completed: 4950", out, err[-3000:])
 
+    def test_nothing_is_handed_over_before_its_user_says_yes(self):
+        for answer, said in [("y", "completed: 4950"), ("n", "Nothing was handed over")]:
+            with self.subTest(answer):
+                known = self.errand("list", "--json")
+                process = self.start("adk/confirmation.py")
+                asked = process.stdout.readline()
+                self.assertRegex(asked, r"^hand .+ to python\? \[y/N\]", process.poll() and process.stderr.read())
+                self.assertEqual(self.errand("list", "--json"), known)
+                out, err = process.communicate(answer + "\n")
+                self.assertIn(said, out, err[-3000:])
+                self.assertEqual(self.errand("list", "--json") == known, answer == "n")
+
     def test_the_sdk_submits_watches_cancels_and_is_told_of_a_decision(self):
-        process = self.start("sdk.py", asks=False)
+        process = self.start("sdk.py")
         self.assertEqual(process.stdout.readline(), "cancelled\n", process.poll() and process.stderr.read())
         asked = re.search(r"`errand approve (\S+)`", process.stdout.readline())
         self.errand("approve", asked[1])

@@ -331,6 +331,33 @@ fn an_approval_is_decided_once_by_who_may_with_values_that_fit() {
 }
 
 #[test]
+fn the_approvals_of_one_task_are_listed_alone() {
+    let agent = agent();
+    let ask = |title| submit(&agent, &json!({"do": "approval_ask", "title": title}));
+    let (id, other) = (ask("This?"), ask("That?"));
+    let listed = |query: String| {
+        let page = agent.get(&format!("/v1/approvals?{query}")).expect(200);
+        let items = page["items"].as_array().expect("items").iter();
+        items.map(|item| item["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+    };
+    for id in [&id, &other] {
+        until_waiting(&agent, id);
+        assert_eq!(listed(format!("task_id={id}")), [format!("{id}.1")]);
+        assert_eq!(listed(format!("task_id={id}&status=pending")), [format!("{id}.1")]);
+    }
+    agent.post(&format!("/v1/tasks/{id}/cancel"), &json!({})).expect(202);
+    agent.finish(&id);
+    assert!(listed(format!("task_id={id}&status=pending")).is_empty());
+    assert_eq!(listed(format!("task_id={id}&status=cancelled")), [format!("{id}.1")]);
+    agent.post(&format!("/v1/tasks/{other}/cancel"), &json!({})).expect(202);
+    agent.get("/v1/approvals?task_id=nonsense").problem(422, "invalid");
+    let token = json!({"name": "elsewhere", "rights": ["read"], "namespace": "elsewhere"});
+    let token = shared::operator().post("/v1/tokens", &token).expect(201);
+    let stranger = Client::new(shared::server().url(), token["token"].as_str().expect("a token"));
+    stranger.get(&format!("/v1/approvals?task_id={id}")).problem(404, "not_found");
+}
+
+#[test]
 fn expiry_cancel_and_deny_are_no_and_nobody_else_may_answer_for_those_who_are_named() {
     let (agent, operator) = (agent(), shared::operator());
     let expired = probe(&json!({"do": "approval_ask", "title": "Soon?", "timeout_ms": 1}));

@@ -75,11 +75,18 @@ fn revisions_that_are_not_spoken_are_named() {
 fn what_is_wrong_with_a_call_is_told_to_the_model() {
     let server = together();
     let peer = Peer::new(server, &server.agent_token(), Era::Current);
+    let listed = peer.ask("tools/list", json!({}));
+    let tools = listed.result()["tools"].as_array().expect("tools");
     let refused = |tool: &str, arguments| {
         let said = peer.call(tool, arguments);
         let result = said.result().clone();
         assert_eq!(result["isError"], true, "{tool}: {result}");
         assert!(!result["content"][0]["text"].as_str().expect("text").is_empty());
+        // There are clients that show a fault of the schema instead of the error.
+        let tool = tools.iter().find(|it| it["name"] == tool).expect("it is listed");
+        let fits = jsonschema::options().offline().build(&tool["outputSchema"]).expect("a schema");
+        let why = fits.iter_errors(&result["structuredContent"]).next();
+        assert!(why.is_none(), "{why:?}: {result}");
         result["structuredContent"].clone()
     };
     let wrong =

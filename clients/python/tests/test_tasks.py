@@ -274,7 +274,7 @@ def test_a_workspace_is_uploaded_and_its_changes_shown(errand: Errand, tmp_path:
 def test_a_person_decides_and_an_agent_does_not(errand: Errand, server: Server, kind: str) -> None:
     task = python(errand, ASK)
     assert errand.wait(task.id, stop_at={"approval"}).waiting_for == "approval"
-    (approval,) = (one for one in errand.approvals("pending") if one.task_id == task.id)
+    (approval,) = errand.approvals("pending", task.id)
     assert (approval.title, approval.detail, approval.decided) == ("Go?", "**really**", None)
     with pytest.raises(NotAllowed) as refused:
         errand.decide(approval.id, "approve")

@@ -124,10 +124,31 @@ def test_a_wait_asks_for_less_than_four_seconds_unless_told(
     assert least_ms <= int(asked) <= most_ms
 
 
-def test_a_wait_tells_at_once_that_a_person_is_needed(agent: tools.AgentTools) -> None:
+def test_a_wait_tells_at_once_that_a_person_is_needed(
+    agent: tools.AgentTools, client: Errand
+) -> None:
     task_id = submit(agent, 'import errand\nresult = errand.approve("Go?").verdict')
     task = agent.wait_for_task(task_id, timeout_s=60)
     assert (task["status"], task["waiting_for"]) == ("waiting", "approval")
+    (approval,) = task["approvals"]
+    assert (approval["id"], approval["title"]) == (f"{task_id}.1", "Go?")
+    assert approval["url"] == f"{client.url}/approvals/{task_id}.1"
+    assert approval["command"] == f"errand approve {task_id}.1"
+    agent.cancel_task(task_id)
+    assert "approvals" not in agent.get_task(task_id)
+
+
+def test_what_a_person_has_to_decide_below_a_task_is_told_with_it(
+    agent: tools.AgentTools, client: Errand
+) -> None:
+    asks = "import errand; errand.approve(str(errand.input['n']))"
+    spawns = f"errand.spawn('python', {{'code': {asks!r}, 'n': n}}) for n in range(2)"
+    task_id = submit(agent, f"import errand\nerrand.gather([{spawns}])")
+    assert client.wait(task_id, stop_at="children").waiting_for == "children"
+    for child in client.tree(task_id).items[1:]:
+        client.wait(child.id, stop_at="approval")
+    task = agent.get_task(task_id)
+    assert sorted(approval["title"] for approval in task["approvals"]) == ["0", "1"]
     agent.cancel_task(task_id)
 
 

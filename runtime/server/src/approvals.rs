@@ -193,6 +193,9 @@ pub(crate) struct ListParams {
     /// At this status; left out: all.
     #[param(value_type = Option<ApprovalStatusName>, inline)]
     status: Option<ApprovalStatus>,
+    /// Of this task; left out: of all.
+    #[param(value_type = Option<String>)]
+    task_id: Option<TaskId>,
     /// `next_cursor` of the page before.
     #[param(value_type = Option<String>)]
     cursor: Option<String>,
@@ -214,6 +217,7 @@ impl Params for ListParams {
         };
         Self {
             status: query.with("status", status),
+            task_id: query.optional("task_id"),
             cursor: query.with("cursor", key),
             limit: query.number("limit", 1, 500).unwrap_or(0) as usize,
         }
@@ -230,8 +234,8 @@ impl Params for ListParams {
 )]
 pub(crate) async fn list(call: Call<ListParams>) -> Answer {
     let Call { app, caller, base, params } = call;
-    let ListParams { status, cursor, limit } = params;
-    let request = ApprovalList { status, cursor, limit };
+    let ListParams { status, task_id: task, cursor, limit } = params;
+    let request = ApprovalList { status, task, cursor, limit };
     let (states, next) = app.service.approvals(&caller, request).await?;
     let items = states.iter().map(|state| ApprovalView::new(state, &base)).collect();
     let next_cursor = next.map(|key| cursor::of_key(key.as_bytes()));

@@ -269,9 +269,17 @@ class AsyncErrand:
         """Iterates over the executors."""
         return self._pages(requests.executors())
 
-    def approvals(self, status: Optional[str] = None) -> AsyncGenerator[Approval, None]:
-        """Iterates over approvals, the oldest task's first; `status="pending"`: those to decide."""
-        return self._pages(requests.approvals(status))
+    def approvals(
+        self, status: Optional[str] = None, task_id: Optional[str] = None
+    ) -> AsyncGenerator[Approval, None]:
+        """Iterates over approvals, the oldest task's first.
+
+        Args:
+            status: `pending`, those to decide, `approved`, `denied`, `expired` or `cancelled`;
+                without one, all.
+            task_id: Those of this task alone.
+        """
+        return self._pages(requests.approvals(status, task_id))
 
     async def approval(self, approval_id: str) -> Approval:
         """Returns an approval."""

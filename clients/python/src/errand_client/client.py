@@ -303,9 +303,17 @@ class Errand:
         """Iterates over the executors."""
         return self._pages(requests.executors())
 
-    def approvals(self, status: Optional[str] = None) -> Iterator[Approval]:
-        """Iterates over approvals, the oldest task's first; `status="pending"`: those to decide."""
-        return self._pages(requests.approvals(status))
+    def approvals(
+        self, status: Optional[str] = None, task_id: Optional[str] = None
+    ) -> Iterator[Approval]:
+        """Iterates over approvals, the oldest task's first.
+
+        Args:
+            status: `pending`, those to decide, `approved`, `denied`, `expired` or `cancelled`;
+                without one, all.
+            task_id: Those of this task alone.
+        """
+        return self._pages(requests.approvals(status, task_id))
 
     def approval(self, approval_id: str) -> Approval:
         """Returns an approval."""

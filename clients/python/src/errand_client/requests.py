@@ -311,9 +311,9 @@ def executors() -> Call[Page[Executor]]:
     return _page("/v1/executors", {}, Executor.read)
 
 
-def approvals(status: Optional[str]) -> Call[Page[Approval]]:
+def approvals(status: Optional[str], task_id: Optional[str]) -> Call[Page[Approval]]:
     """Lists approvals, the oldest task's first."""
-    return _page("/v1/approvals", {"status": status}, Approval.read)
+    return _page("/v1/approvals", {"status": status, "task_id": task_id}, Approval.read)
 
 
 def approval(approval_id: str) -> Call[Approval]:

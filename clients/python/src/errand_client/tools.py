@@ -29,6 +29,8 @@ MAX_WAIT_S = 600.0
 LIST_ITEMS = 20
 _TEXT_BYTES = 20_000
 _MAX_TEXT_BYTES = 200_000
+_MAX_ASKING = 10
+"""Tasks below one whose questions are told in one answer."""
 _ROUND_TRIP_S = 0.5
 """What is kept of the time of a wait for the way there and back."""
 
@@ -110,10 +112,12 @@ class AgentTools:
             task_id: The id that submit_task returned.
 
         Returns:
-            `status` (queued, running, waiting, completed, failed or cancelled), `progress`, and
-            `output` when it has completed or `error` when it has failed.
+            `status` (queued, running, waiting, completed, failed or cancelled), `progress`,
+            `output` when it has completed or `error` when it has failed; and `approvals`, what a
+            person has to decide before it goes on, each with `title`, `url` and `command`: tell
+            them.
         """
-        return self._answer(lambda errand: _task(errand.get(task_id)))
+        return self._answer(lambda errand: _standing(errand, errand.get(task_id)))
 
     def wait_for_task(self, task_id: str, timeout_s: float = 4) -> Answer:
         """Waits a few seconds for a task to end, and says how it is then.
@@ -132,7 +136,8 @@ class AgentTools:
 
         def wait(errand: Errand) -> Answer:
             wait_s = max(0.0, min(timeout_s, MAX_WAIT_S) - _ROUND_TRIP_S)
-            return _task(errand.wait(task_id, wait_s, stop_at=("approval", "signal")))
+            task = errand.wait(task_id, wait_s, stop_at=("approval", "signal"))
+            return _standing(errand, task)
 
         return self._answer(wait)
 
@@ -386,6 +391,26 @@ def _task(task: Task) -> Answer:
     else:
         answer["output"] = task.output
     return answer
+
+
+def _standing(errand: Errand, task: Task) -> Answer:
+    """Says how a task is, and what a person has to decide in it or below it."""
+    answer = _task(task)
+    asking = [task] if task.status == "waiting" else []
+    if task.waiting_for == "children":
+        below = errand.tree(task.id).items
+        asking = [one for one in below if one.waiting_for == "approval"]
+    approvals = [
+        {
+            "id": approval.id,
+            "title": approval.title,
+            "url": approval.links.get("page"),
+            "command": f"errand approve {approval.id}",
+        }
+        for one in asking[:_MAX_ASKING]
+        for approval in errand.approvals("pending", one.id)
+    ]
+    return {**answer, "approvals": approvals} if approvals else answer
 
 
 def _name(task: Task) -> str:

@@ -43,6 +43,8 @@ pub struct ApprovalState {
 pub struct ApprovalList {
     /// Those closed like this, or open ones; nothing: all.
     pub status: Option<ApprovalStatus>,
+    /// Those of one task; nothing: of all.
+    pub task: Option<TaskId>,
     /// What the last page named as its next.
     pub cursor: Option<String>,
     /// How many at most; 0: a default.
@@ -146,7 +148,7 @@ impl Service {
     /// Lists approvals, the oldest task's first. Answers where the next page begins.
     ///
     /// # Errors
-    /// [`ServiceError::Invalid`] where the request is wrong.
+    /// [`ServiceError::Invalid`] where the request is wrong, [`ServiceError::NotFound`] for its task.
     pub async fn approvals(
         &self,
         caller: &Caller,
@@ -157,8 +159,11 @@ impl Service {
             return Err(ServiceError::invalid("/limit", format!("must be at most {MAX_PAGE}")));
         }
         let limit = if request.limit == 0 { Self::DEFAULT_APPROVALS } else { request.limit };
-        let prefix = caller.namespace.as_ref().map(|namespace| format!("{namespace}/"));
-        let prefix = prefix.unwrap_or_default();
+        let prefix = match (request.task, &caller.namespace) {
+            (Some(id), _) => of(&self.visible(caller, id).await?),
+            (None, Some(namespace)) => format!("{namespace}/"),
+            (None, None) => String::new(),
+        };
         // Few are open of all that there ever were.
         let kind = match request.status {
             Some(ApprovalStatus::Pending) => DocKind::OpenApproval,
@@ -289,9 +294,8 @@ impl Service {
         let (tasks, _) = self.descend(root, MAX_BELOW).await?;
         let mut questions = Vec::new();
         for task in tasks.iter().filter(|task| task.status == Status::Waiting) {
-            let prefix = format!("{}/{}.", task.namespace, task.id);
             let keys =
-                self.store().docs_page(DocKind::OpenApproval, prefix, None, MAX_PAGE).await?;
+                self.store().docs_page(DocKind::OpenApproval, of(task), None, MAX_PAGE).await?;
             for (key, _) in keys {
                 let Some(doc) = self.store().doc(DocKind::Approval, key.clone()).await? else {
                     continue;
@@ -427,6 +431,11 @@ pub(super) fn key(approval: &Approval) -> String {
 
 pub(super) fn key_of(namespace: &Namespace, id: ApprovalId) -> String {
     format!("{namespace}/{id}")
+}
+
+/// Returns what the keys of a task's approvals begin with.
+fn of(task: &Task) -> String {
+    format!("{}/{}.", task.namespace, task.id)
 }
 
 fn read(key: &str, doc: Doc) -> Result<Found, ServiceError> {

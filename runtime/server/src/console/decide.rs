@@ -43,7 +43,8 @@ pub(super) async fn list(visit: Visit, uri: Uri) -> PageAnswer {
             Some(key.ok_or_else(wrong)?)
         }
     };
-    let request = ApprovalList { status: Some(Status::Pending), cursor, limit: PAGE };
+    let request =
+        ApprovalList { status: Some(Status::Pending), cursor, limit: PAGE, ..Default::default() };
     let (states, next) = visit.app.service.approvals(&visit.session.caller, request).await?;
     let rows: Vec<ApprovalRow> = states.iter().map(row).collect();
     let next = next.map(|key| cursor::of_key(key.as_bytes()));

@@ -36,6 +36,15 @@ pub(super) fn schema<T: ToSchema>() -> Arc<JsonObject> {
     object(&schema)
 }
 
+/// Returns the other one of two types of which one is null. What may be null may be left out, and not every
+/// client knows of values of several types.
+fn but_null(kinds: &mut Value) -> Option<Value> {
+    match kinds.as_array_mut()?.as_mut_slice() {
+        [one, null] | [null, one] if *null == "null" => Some(one.take()),
+        _ => None,
+    }
+}
+
 /// Puts what is referred to in place of the references. None of our types is part of itself.
 fn put_in(schema: &mut Value, named: &Value) {
     if let Some(name) = schema.get("$ref").and_then(|it| it.as_str()?.strip_prefix(NAMED)) {
@@ -44,6 +53,9 @@ fn put_in(schema: &mut Value, named: &Value) {
     match schema {
         Value::Object(members) => {
             members.remove("example");
+            if let Some(one) = members.get_mut("type").and_then(but_null) {
+                members.insert("type".to_owned(), one);
+            }
             members.values_mut().for_each(|member| put_in(member, named));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| put_in(item, named)),

@@ -101,7 +101,7 @@ impl FunctionTool {
         let output = (!refers(&self.output_schema)).then_some(&self.output_schema);
         Tool::new(self.name.clone(), description, object(&self.input_schema))
             .with_title(self.title.clone())
-            .with_raw_output_schema(object(&outcome::schema(output)))
+            .with_raw_output_schema(object(&outcome::or_refusal(outcome::schema(output))))
             .with_annotations(annotations)
     }
 

@@ -202,3 +202,21 @@ pub(super) fn schema(output: Option<&Value>) -> Value {
     }
     schema
 }
+
+/// Returns a tool's schema with what a refused call answers beside it.
+pub(super) fn or_refusal(mut schema: Value) -> Value {
+    let needed = schema["required"].take();
+    for (name, member) in [
+        ("code", json!({"type": "string", "description": "Of a call that was refused: why."})),
+        ("detail", json!({"type": "string", "description": "The same, in words."})),
+        (
+            "errors",
+            json!({"type": "array", "items": {"type": "object"}, "description": "What is wrong, each with its JSON pointer."}),
+        ),
+    ] {
+        schema["properties"][name] = member;
+    }
+    schema["anyOf"] = json!([{ "required": needed }, { "required": ["code", "detail"] }]);
+    schema.as_object_mut().map(|members| members.remove("required"));
+    schema
+}

@@ -222,7 +222,7 @@ fn describe(own: &Own) -> Tool {
         .open_world(false);
     Tool::new(own.name, own.description, (own.input)())
         .with_title(own.title)
-        .with_raw_output_schema(object(&(own.output)()))
+        .with_raw_output_schema(object(&outcome::or_refusal((own.output)())))
         .with_annotations(annotations)
 }
 
@@ -254,9 +254,13 @@ fn structured(value: &impl Serialize) -> Answer {
     Ok(CallToolResult::structured(value))
 }
 
-/// Says why a call came to nothing, to a model.
+/// Says why a call came to nothing, to a model: the problem document without the status of HTTP, which no
+/// call here has. There are clients that hold an error against the tool's schema too, see
+/// [`outcome::or_refusal`].
 pub(super) fn refused(problem: &Problem) -> CallToolResult {
-    let mut result = CallToolResult::structured_error(problem.to_value());
+    let mut why = problem.to_value();
+    why.as_object_mut().map(|members| members.remove("status"));
+    let mut result = CallToolResult::structured_error(why);
     result.content = vec![ContentBlock::text(problem.detail())];
     result
 }
