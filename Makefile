@@ -3,7 +3,7 @@
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help build plugins templates browser mcp run serve test fuzz lint fmt bench compare clean
+.PHONY: help build agents groundwork plugins templates browser mcp run serve test fuzz lint fmt bench compare clean
 
 CARGO ?= cargo
 ERRAND := target/release/errand
@@ -13,6 +13,13 @@ help: ## Lists the targets.
 
 build: ## Builds the `errand` binary.
 	@$(CARGO) build --release --locked --package errand
+
+# What comes over the network is fetched while the compiler works.
+groundwork:
+	@$(MAKE) -j2 build agents
+
+agents: ## Installs the frameworks of the agents in examples/agents, which the tests run.
+	@$(MAKE) -C examples/agents all
 
 plugins: ## Builds the executors into target/plugins, with what building them needs.
 	@$(MAKE) -C plugins all
@@ -36,7 +43,7 @@ run: build plugins ## Shows it at work: a server, three executors, real tasks; e
 serve: build ## Starts a server on 127.0.0.1:7420 that keeps its data.
 	@$(ERRAND) serve
 
-test: build plugins templates browser mcp ## Runs every test, a minute of random uploads and inputs included.
+test: groundwork plugins templates browser mcp ## Runs every test, a minute of random uploads and inputs included.
 	@$(MAKE) -C plugins test
 	@$(MAKE) -C plugins/python test
 	@$(MAKE) -C plugins/javascript test
