@@ -9,8 +9,17 @@ const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 /// What a header begins with whose value could not be a header as it is.
 const ENCODED: &str = "=?base64?";
 
-/// How the names of the server's own tools begin that only look.
-const LOOKING: [&str; 4] = ["get_", "list_", "read_artifact", "wait_for_task"];
+/// The server's own tools that only look. An executor's may begin like them.
+const LOOKING: [&str; 8] = [
+    "get_task",
+    "get_task_events",
+    "get_task_result",
+    "list_artifacts",
+    "list_executors",
+    "list_tasks",
+    "read_artifact",
+    "wait_for_task",
+];
 
 /// A message of the client's.
 #[derive(Debug)]
@@ -87,8 +96,8 @@ impl Message {
 
     /// Tells whether it may be sent again when it is not known what became of it: it only looks.
     pub(super) fn may_repeat(&self) -> bool {
-        let looks = |name: &str| LOOKING.iter().any(|start| name.starts_with(start));
-        self.method() != Some("tools/call") || self.name.as_deref().is_some_and(looks)
+        let looks = self.name.as_deref().is_some_and(|name| LOOKING.contains(&name));
+        self.method() != Some("tools/call") || looks
     }
 
     /// Returns whom to answer.
@@ -157,6 +166,24 @@ mod tests {
             matches!(message.unwrap().kind, Kind::Notification { cancels: Some(id), .. } if id == 7)
         );
         assert!(matches!(parse(r#"{"id":1,"result":{}}"#).unwrap().kind, Kind::Answer));
+    }
+
+    #[test]
+    fn what_may_have_begun_something_is_not_sent_twice() {
+        let call = |tool| {
+            parse(&format!(r#"{{"id":1,"method":"tools/call","params":{{"name":"{tool}"}}}}"#))
+        };
+        for (tool, may_repeat) in [
+            ("get_task", true),
+            ("wait_for_task", true),
+            ("submit_task", false),
+            ("cancel_task", false),
+            ("get_rich", false),
+            ("list_files", false),
+        ] {
+            assert_eq!(call(tool).unwrap().may_repeat(), may_repeat, "{tool}");
+        }
+        assert!(parse(r#"{"id":1,"method":"tasks/get"}"#).unwrap().may_repeat());
     }
 
     #[test]

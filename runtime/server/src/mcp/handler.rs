@@ -146,7 +146,8 @@ impl Handler {
         let responses = request.input_responses.clone().unwrap_or_default();
         for state in &standing.questions {
             if let Some(response) = responses.get(&questions::key(state)) {
-                questions::answer(asking, state, response).await.map_err(tasks::protocol)?;
+                let answered = questions::answer(asking, state, response).await;
+                answered.map_err(|problem| still_asks(problem, id))?;
             }
         }
         let waits = &*request.name == tools::WAIT;
@@ -229,6 +230,15 @@ impl Handler {
             false => Ok(standing),
         }
     }
+}
+
+/// Says why an answer was not taken, and how to be asked again: the state of the call is used up, and to make
+/// the call again would start another task.
+fn still_asks(problem: Problem, id: TaskId) -> ErrorData {
+    let mut error = tasks::protocol(problem);
+    error.message =
+        format!("{}; `{}` of task `{id}` asks again", error.message, tools::WAIT).into();
+    error
 }
 
 /// What a call is for.

@@ -102,7 +102,7 @@ impl Mcp {
             *response.status_mut() = StatusCode::NO_CONTENT;
         }
         if let Some(opened) = response.headers().get(SESSION).and_then(|id| id.to_str().ok()) {
-            sessions.open(opened, &caller).await;
+            sessions.open(opened, &caller).await?;
         }
         Ok(response)
     }

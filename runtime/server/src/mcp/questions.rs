@@ -6,17 +6,18 @@
 //! To decline, to close the form and to let the time pass are all a no.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 use errand_core::ApprovalId;
 use errand_scheduler::{ApprovalState, Choice, DecisionRequest, ServiceError as Refusal};
 use rmcp::model::{
     ElicitRequest, ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema,
-    InputRequest, InputRequests,
+    InputRequest, InputRequests, ServerRequest,
 };
-use rmcp::service::ServiceError;
+use rmcp::service::PeerRequestOptions;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::asking::Asking;
 use super::outcome::page_of;
@@ -100,8 +101,8 @@ fn message(state: &ApprovalState, command: Option<&str>) -> String {
     text
 }
 
-/// Asks the user of a client of a revision with sessions, and does what they answered. Tells whether they
-/// were asked.
+/// Asks the user of a client of a revision with sessions, and does what they answered. The dialog closes
+/// when the question is settled elsewhere, or the call is given up. Tells whether they were asked.
 ///
 /// # Errors
 /// Where the answer could not be recorded.
@@ -110,21 +111,56 @@ pub(super) async fn ask(asking: &Asking, state: &ApprovalState) -> Result<bool, 
     let is_form = matches!(params, ElicitRequestParams::FormElicitationParams { .. });
     let left = state.approval.expires_at.map(|at| at.since_ms(asking.service().now()));
     let at_most = left.map_or(PATIENCE, |left| PATIENCE.min(Duration::from_millis(left)));
-    match asking.peer().create_elicitation_with_timeout(params, Some(at_most)).await {
-        Ok(result) => {
-            let result = serde_json::to_value(result).map_err(Problem::internal)?;
-            answer(asking, state, &result).await?;
+    // The client can't show it after all, or is gone: the page is still there.
+    let not_shown = |error: &dyn Display| {
+        tracing::debug!(%error, "a client did not put a question before its user");
+        Ok(false)
+    };
+    let request = ServerRequest::ElicitRequest(request(params));
+    let options = PeerRequestOptions::no_options();
+    let mut dialog = match asking.peer().send_cancellable_request(request, options).await {
+        Ok(dialog) => dialog,
+        Err(error) => return not_shown(&error),
+    };
+    let why = tokio::select! {
+        said = &mut dialog.rx => match said {
+            Ok(Ok(result)) => {
+                let result = serde_json::to_value(result).map_err(Problem::internal)?;
+                answer(asking, state, &result).await?;
+                return Ok(true);
+            }
+            Ok(Err(error)) => return not_shown(&error),
+            Err(gone) => return not_shown(&gone),
+        },
+        closed = closed(asking, state) => {
+            closed?;
+            "it is settled"
         }
-        Err(ServiceError::Timeout { .. }) if is_form => {
-            decline(asking, state.approval.id, "nobody answered in time").await?;
+        () = sleep(at_most) => {
+            let why = "nobody answered in time";
+            if is_form {
+                decline(asking, state.approval.id, why).await?;
+            }
+            why
         }
-        // The client can't show it after all, or is gone: the page is still there.
-        Err(error) => {
-            tracing::debug!(%error, "a client did not put a question before its user");
-            return Ok(false);
+        () = asking.context.ct.cancelled() => "the call was given up",
+    };
+    // Whether the client hears of it changes nothing.
+    let _ = dialog.cancel(Some(why.to_owned())).await;
+    Ok(true)
+}
+
+/// Answers when a question is closed, whoever closed it.
+async fn closed(asking: &Asking, state: &ApprovalState) -> Result<(), Problem> {
+    let (service, id) = (asking.service(), state.approval.id);
+    let task = service.task(&asking.caller, id.task).await?;
+    let mut news = service.follow(&asking.caller, id.task, task.version).await?;
+    while service.approval(&asking.caller, id).await?.verdict.is_none() {
+        if news.next().await?.is_none() {
+            break;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Does what the user answered. Nothing changes by an answer to what is closed by now.

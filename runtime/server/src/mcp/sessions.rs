@@ -6,17 +6,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use errand_core::{Namespace, Principal};
 use errand_scheduler::Caller;
+use http::StatusCode;
 use rmcp::transport::streamable_http_server::SessionManager;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Sessions that are noted before those that are over are looked for.
 const LOOK_AT: usize = 1_024;
+/// Sessions that are open at a time. One ends by itself when nothing was said in it for five minutes.
+const MAX_OPEN: usize = 10_000;
 
 pub(super) struct Sessions {
     manager: Arc<LocalSessionManager>,
     owners: Mutex<Owners>,
+    max_open: usize,
 }
 
 struct Owners {
@@ -29,7 +33,12 @@ type Owner = (Principal, Option<Namespace>);
 
 impl Sessions {
     pub(super) fn new(manager: Arc<LocalSessionManager>) -> Self {
-        Self { manager, owners: Mutex::new(Owners { of: HashMap::new(), look_at: LOOK_AT }) }
+        Self::bounded(manager, MAX_OPEN)
+    }
+
+    fn bounded(manager: Arc<LocalSessionManager>, max_open: usize) -> Self {
+        let owners = Owners { of: HashMap::new(), look_at: LOOK_AT.min(max_open + 1) };
+        Self { manager, owners: Mutex::new(owners), max_open }
     }
 
     /// Checks that a session is the caller's.
@@ -44,7 +53,21 @@ impl Sessions {
     }
 
     /// Notes whose a session is that was just opened.
-    pub(super) async fn open(&self, session: &str, caller: &Caller) {
+    ///
+    /// # Errors
+    /// 429 where too many are open; this one is closed then.
+    pub(super) async fn open(&self, session: &str, caller: &Caller) -> Result<(), Problem> {
+        self.note(session, caller).await;
+        if self.lock().of.len() <= self.max_open {
+            return Ok(());
+        }
+        self.lock().of.remove(session);
+        let _ = self.manager.close_session(&session.into()).await;
+        let detail = format!("{} sessions are open, which is as many as may be", self.max_open);
+        Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, Code::Busy, detail))
+    }
+
+    async fn note(&self, session: &str, caller: &Caller) {
         let mut known = Vec::new();
         {
             let mut owners = self.lock();
@@ -64,7 +87,7 @@ impl Sessions {
         }
         let mut owners = self.lock();
         over.iter().for_each(|session| drop(owners.of.remove(session)));
-        owners.look_at = LOOK_AT.max(owners.of.len() * 2);
+        owners.look_at = LOOK_AT.max(owners.of.len() * 2).min(self.max_open + 1);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Owners> {
@@ -74,4 +97,29 @@ impl Sessions {
 
 fn owner_of(caller: &Caller) -> Owner {
     (caller.principal.clone(), caller.namespace.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_are_open_than_may_be_and_one_that_is_over_makes_room() {
+        let manager = Arc::new(LocalSessionManager::default());
+        let sessions = Sessions::bounded(Arc::clone(&manager), 2);
+        let caller = Caller::system();
+        let mut transports = Vec::new();
+        let mut ids = Vec::new();
+        for is_open in [true, true, false] {
+            let (id, transport) = manager.create_session().await.unwrap();
+            transports.push(transport);
+            assert_eq!(sessions.open(&id, &caller).await.is_ok(), is_open);
+            assert_eq!(sessions.check(&id, &caller).await.is_ok(), is_open);
+            assert_eq!(manager.has_session(&id).await.unwrap(), is_open, "it is closed");
+            ids.push(id);
+        }
+        manager.close_session(&ids[0]).await.unwrap();
+        let (id, _transport) = manager.create_session().await.unwrap();
+        assert!(sessions.open(&id, &caller).await.is_ok());
+    }
 }
